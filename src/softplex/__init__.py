@@ -1,0 +1,39 @@
+"""softplex: the softmax classifier done completely.
+
+The public names are loaded on first use, so that ``import softplex`` and ``softplex --help``
+do not pay for torch, scikit-learn or pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from softplex.calibrators import CalibratedClassifier as CalibratedClassifier
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "CalibratedClassifier": "softplex.estimators",
+    "SoftmaxClassifier": "softplex.estimators",
+    "SoftmaxClassifierCV": "softplex.estimators",
+    "evaluate": "softplex.evaluation",
+    "load": "softplex.io",
+    "log_softmax": "softplex.maps",
+    "logsumexp": "softplex.maps",
+    "save": "softplex.io",
+    "softmax": "softplex.maps",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'softplex' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
