@@ -1,0 +1,38 @@
+"""The classes that a saved model may hold, by name. A file never says what to import."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Final
+
+_HOMES: Final = {
+    "CalibratedClassifier": "softplex.estimators",
+    "SoftmaxClassifier": "softplex.estimators",
+    "SoftmaxClassifierCV": "softplex.estimators",
+    "TemperatureScaling": "softplex.calibrators",
+    "TableClassifier": "softplex.data",
+}
+
+
+@cache
+def registered_class(name: str) -> type:
+    """Look up a class by its registered name.
+
+    Raises
+    ------
+    KeyError
+        If no class is registered under that name.
+    """
+    if name not in _HOMES:
+        raise KeyError(f"{name} is not a class that a softplex model may hold")
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    if not isinstance(found, type):
+        raise TypeError(f"{name} is not a class")
+    return found
+
+
+def registered_name(kind: type) -> str | None:
+    """Give the name under which a class is registered, or None."""
+    name = kind.__name__
+    return name if name in _HOMES and registered_class(name) is kind else None
