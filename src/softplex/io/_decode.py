@@ -54,7 +54,7 @@ class _Builder:
 
     def _object(self, node: Mapping[str, Any]) -> Any:
         kind = registered_class(node["$object"])
-        instance = kind.__new__(kind)
+        instance: Any = object.__new__(kind)
         vars(instance).update({key: self.build(item) for key, item in node["state"].items()})
         return instance
 

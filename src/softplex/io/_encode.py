@@ -130,7 +130,7 @@ class _Parts:
 
 
 def _library_type(value: Any) -> dict[str, str] | None:
-    """Data types and devices, which estimators may hold as parameters."""
+    """Write a data type or a device, which estimators may hold as parameters."""
     if isinstance(value, torch.dtype):
         return {"$torch": "dtype", "name": str(value).removeprefix("torch.")}
     if isinstance(value, torch.device):
@@ -152,6 +152,6 @@ def _refusal(value: Any, path: str) -> InvalidInput:
     kind = type(value)
     detail = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
     return InvalidInput(
-        f"softplex.save cannot write {path}: it is a {kind.__module__}.{kind.__qualname__}{detail}. "
-        "A saved model holds numbers, text, arrays, and softplex or scikit-learn objects"
+        f"softplex.save cannot write {path}: it is a {kind.__module__}.{kind.__qualname__}"
+        f"{detail}. A saved model holds numbers, text, arrays, and softplex or scikit-learn objects"
     )

@@ -149,11 +149,21 @@ def _check_manifest(manifest: Any, path: Path) -> None:
             f"is softplex {softplex.__version__}, which reads formats up to {FORMAT}. "
             "Upgrade softplex to load it"
         )
-    if written != FORMAT or manifest.get("sha256") != _manifest_checksum(manifest):
+    whole = written == FORMAT and manifest.get("sha256") == _manifest_checksum(manifest)
+    if not whole or not _is_well_formed(manifest):
         raise ModelFileError(
             f"{path} is damaged: its content does not match its checksum; "
             "restore it from a copy or fit again"
         )
+
+
+def _is_well_formed(manifest: Mapping[str, Any]) -> bool:
+    files = manifest.get("files")
+    return (
+        "model" in manifest
+        and isinstance(files, dict)
+        and all(isinstance(entry, dict) and "bytes" in entry for entry in files.values())
+    )
 
 
 def _manifest_checksum(manifest: Mapping[str, Any]) -> str:

@@ -65,7 +65,7 @@ def _refuse_untrusted(data: bytes, kind: type[Exception], refusal: str) -> None:
 
 
 def _normalised(data: bytes) -> bytes:
-    """Number the members by first appearance, drop the times, and compress."""
+    """Write the archive anew: members numbered by first appearance, no times, compressed."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names: dict[Any, str] = {}
         numbers: dict[int, int] = {}
@@ -80,7 +80,7 @@ def _renumbered(node: Any, names: dict[Any, str], numbers: dict[int, int]) -> An
         return [_renumbered(item, names, numbers) for item in node]
     if not isinstance(node, dict):
         return node
-    result = {}
+    result: dict[str, Any] = {}
     for key, value in node.items():
         if key == "__id__" and isinstance(value, int):
             result[key] = numbers.setdefault(value, len(numbers))

@@ -29,9 +29,13 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_a_failure_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), staged_folder(tmp_path / "model") as stage:
-        (stage / "a").write_text("1")
-        raise error
+    def write_half() -> None:
+        with staged_folder(tmp_path / "model") as stage:
+            (stage / "a").write_text("1")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
     assert names(tmp_path) == []
 
 
@@ -114,9 +118,14 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 
 def test_a_failure_keeps_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text("old")
-    with pytest.raises(KeyboardInterrupt), staged_file(tmp_path / "out.csv") as stage:
-        stage.write_text("new")
-        raise KeyboardInterrupt
+
+    def write_half() -> None:
+        with staged_file(tmp_path / "out.csv") as stage:
+            stage.write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
     assert names(tmp_path) == ["out.csv"]
     assert (tmp_path / "out.csv").read_text() == "old"
 
