@@ -152,12 +152,14 @@ def curve_of(rows: Rows, bins: int, binning: Binning, level: float) -> Reliabili
     claim, hit = top_label(rows)
     edges = edges_of(claim, rows.weight, bins, binning)
     index, size = bin_index(claim, edges), len(edges) - 1
+    weight = rows.relative_weight
+    total = weight_by(index, weight, size)
+    filled = np.where(total > 0, total, np.nan)
+    accuracy = weight_by(index, weight * hit, size) / filled
+    effective = filled**2 / np.where(total > 0, weight_by(index, weight**2, size), np.nan)
+    low, high = wilson(accuracy, effective, level)
+    confidence = weight_by(index, weight * claim, size) / filled
     count = weight_by(index, rows.weight, size)
-    filled = np.where(count > 0, count, np.nan)
-    accuracy = weight_by(index, rows.weight * hit, size) / filled
-    squares = np.where(count > 0, weight_by(index, rows.weight**2, size), np.nan)
-    low, high = wilson(accuracy, count**2 / squares, level)
-    confidence = weight_by(index, rows.weight * claim, size) / filled
     return ReliabilityCurve(edges, count, confidence, accuracy, low, high)
 
 

@@ -128,8 +128,7 @@ def _estimates(
     study: Study, replicates: int, level: float, generator: np.random.Generator
 ) -> dict[str, Estimate]:
     rows = study.rows
-    # No metric changes with the scale of the weights, and this one cannot overflow.
-    relative = rows.weight / rows.weight.max()
+    relative = rows.relative_weight
     whole = relative[:, None]
     gaps = calibration_gaps(study, whole)
     values = {name: float(value[0]) for name, value in measure(study, whole, gaps).items()}
@@ -169,9 +168,9 @@ def _per_class(study: Study, confusion: FloatArray) -> tuple[ClassScores, ...]:
     precision = _ratio(hits, predicted)
     recall = _ratio(hits, support)
     f1 = _ratio(2 * hits, support + predicted)
-    scores = []
+    weights, scores = study.rows.relative_weight[:, None], []
     for c, label in enumerate(study.rows.classes):
-        roc, precision_recall = areas(study.ranked[c], study.rows.weight[:, None])
+        roc, precision_recall = areas(study.ranked[c], weights)
         numbers = support[c], precision[c], recall[c], f1[c], roc[0], precision_recall[0]
         scores.append(ClassScores(label, *map(float, numbers)))
     return tuple(scores)

@@ -44,6 +44,12 @@ class Rows:
         return len(self.classes)
 
     @property
+    def relative_weight(self) -> FloatArray:
+        """(n,), the largest being 1: for what does not depend on the weights' scale."""
+        share: FloatArray = self.weight / self.weight.max()
+        return share
+
+    @property
     def true_probability(self) -> FloatArray:
         """(n,), what each row's own label was given."""
         value: FloatArray = self.probabilities[np.arange(self.n), self.truth]
@@ -112,7 +118,7 @@ def read_labels(caller: str, name: str, values: Any) -> list[Any]:
         for value in _as_list(caller, name, values)
     ]
     for row, label in enumerate(labels):
-        if not isinstance(label, Hashable):
+        if isinstance(label, tuple) or not isinstance(label, Hashable):
             raise InvalidInput(
                 f"{caller}: {name} must hold one label per row; row {row} holds {label!r}."
             )
@@ -130,7 +136,8 @@ def read_labels(caller: str, name: str, values: Any) -> list[Any]:
 def read_prior(caller: str, prior: ArrayLike | None, rows: Rows) -> FloatArray:
     """Return the class distribution (k,); by default the weighted class shares of the rows."""
     if prior is None:
-        return weight_by(rows.truth, rows.weight, rows.k) / rows.weight.sum()
+        seen: FloatArray = weight_by(rows.truth, rows.weight, rows.k) / rows.weight.sum()
+        return seen
     values, itemsize = _numbers(caller, "prior", prior)
     if values.shape != (rows.k,):
         raise InvalidInput(

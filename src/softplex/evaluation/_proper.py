@@ -119,4 +119,5 @@ def row_brier(rows: Rows) -> FloatArray:
     true_probability = rows.true_probability
     others = np.einsum("ij,ij->i", rows.probabilities, rows.probabilities) - true_probability**2
     # The difference may round to just below zero where the label took it all.
-    return np.maximum(others, 0.0) + (1.0 - true_probability) ** 2
+    total: FloatArray = np.maximum(others, 0.0) + (1.0 - true_probability) ** 2
+    return total
