@@ -83,6 +83,8 @@ def infer_column(name: str, column: pa.ChunkedArray) -> Column:
 def category_column(name: str, column: pa.ChunkedArray) -> Column:
     """Freeze the levels of a column of categories, the most frequent first."""
     counts = pd.Series(to_texts(column).drop_null().to_pandas(), dtype=object).value_counts()
+    if len(counts) == 0:
+        return Column(name, "empty", "no values; left out")
     ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
     levels = tuple(str(level) for level, _ in ordered) if len(ordered) <= MAX_LEVELS else ()
     note = f"{len(ordered)} levels" + _missing_note(to_texts(column).null_count)
@@ -92,6 +94,8 @@ def category_column(name: str, column: pa.ChunkedArray) -> Column:
 def text_column(name: str, column: pa.ChunkedArray) -> Column:
     """Describe a column of free text."""
     texts = to_texts(column)
+    if texts.null_count == len(texts):
+        return Column(name, "empty", "no values; left out")
     words = _mean_words(texts.drop_null().slice(0, _SAMPLE))
     note = f"about {words:.0f} words a row" + _missing_note(texts.null_count)
     return Column(name, "text", note)
@@ -132,7 +136,12 @@ def _number(name: str, values: NDArray[np.float64], n_infinite: int) -> Column:
 
 
 def _is_id(name: str, known: NDArray[np.float64]) -> bool:
-    return _is_called_id(name) and len(known) > 1 and bool(np.all(known == known.round())) and _all_differ(known)
+    return (
+        _is_called_id(name)
+        and len(known) > 1
+        and bool(np.all(known == known.round()))
+        and _all_differ(known)
+    )
 
 
 def _is_called_id(name: str) -> bool:

@@ -72,9 +72,7 @@ def iter_delimited(source: Source, *, keep_ragged: bool) -> Iterator[Table]:
             yield from_columns(empty, source.name, rejects=tuple(ragged))
 
 
-def _open(
-    stream: Any, delimiter: str, header: list[str], take_ragged: Callable[[Any], str]
-) -> Any:
+def _open(stream: Any, delimiter: str, header: list[str], take_ragged: Callable[[Any], str]) -> Any:
     return arrow_csv.open_csv(
         stream,
         # One thread: only then is the number of a ragged row known.
@@ -145,5 +143,6 @@ def _ragged_error(source: Source, delimiter: str, n_columns: int) -> DataError:
                     f"but this row has {len(cells)} cells. Correct the line, or put cells that "
                     f"hold {delimiter!r} in quotation marks."
                 )
-    return DataError(f"{source.name} has rows with a wrong number of cells; there should be "
-                     f"{n_columns} in each.")
+    return DataError(
+        f"{source.name} has rows with a wrong number of cells; there should be {n_columns} in each."
+    )

@@ -175,4 +175,3 @@ def _refuse_without_features(table: Table, schema: Schema) -> None:
         f"{table.name}: no column is left to learn from; {reason}. Add a column of features, or "
         "name one as text or categorical."
     )
-

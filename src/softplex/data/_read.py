@@ -87,6 +87,10 @@ def iter_table(
         yield from read_bundled(str(path)).slices(rows)
         return
     source = locate(path, bundled_names())
+    if source.format in ("npz", "svmlight"):
+        for table in _blocks(source, keep_ragged):
+            yield from table.slices(rows)
+        return
     yield from _resized(_blocks(source, keep_ragged), rows)
 
 

@@ -152,5 +152,5 @@ def _schema(content: dict[str, Any]) -> Schema:
 def _column(entry: dict[str, Any]) -> Column:
     if entry["kind"] not in get_args(Kind):
         raise ValueError(f"{entry['kind']!r} is no kind of column")
-    lists = {name: tuple(entry.pop(name)) for name in ("missing", "levels")}
-    return Column(**entry, **lists)
+    missing, levels = tuple(entry.pop("missing")), tuple(entry.pop("levels"))
+    return Column(missing=missing, levels=levels, **entry)

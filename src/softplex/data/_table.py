@@ -74,7 +74,7 @@ class Table:
     @property
     def is_sparse(self) -> bool:
         """Whether the features are a CSR matrix."""
-        return sp.issparse(self.matrix)
+        return bool(sp.issparse(self.matrix))
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ class Table:
 
     def slices(self, size: int) -> Iterable[Table]:
         """Cut the table into pieces of at most `size` rows."""
-        for start in range(0, len(self), size):
+        for start in range(0, max(len(self), 1), size):
             yield replace(
                 self,
                 columns=self.columns.slice(start, size),

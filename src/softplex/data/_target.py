@@ -77,15 +77,17 @@ def read_labels(column: pa.ChunkedArray, kind: LabelKind) -> tuple[NDArray[Any],
         return np.zeros(len(column), dtype=np.int64), np.ones(len(column), dtype=bool)
     if kind == "text":
         texts = to_texts(_boolean_text(column))
-        filled = np.asarray(texts.fill_null("").to_pylist(), dtype=object)
+        filled = np.asarray(texts.fill_null("").to_pylist(), dtype=np.str_)
         return filled, np.asarray(to_numpy(texts.is_null()), dtype=bool)
     if kind == "boolean" and pa.types.is_boolean(column.type):
         missing = np.asarray(to_numpy(column.is_null()), dtype=bool)
         return np.asarray(column.fill_null(False).to_pylist(), dtype=bool), missing
     if kind == "boolean":
         words = pc.utf8_lower(to_texts(column))
-        return (np.asarray(to_numpy(pc.fill_null(pc.equal(words, "true"), False)), dtype=bool),
-                ~np.asarray(to_numpy(pc.is_in(words, pa.array(["true", "false"]))), dtype=bool))
+        return (
+            np.asarray(to_numpy(pc.fill_null(pc.equal(words, "true"), False)), dtype=bool),
+            ~np.asarray(to_numpy(pc.is_in(words, pa.array(["true", "false"]))), dtype=bool),
+        )
     values, unreadable = to_numbers(column)
     missing = np.isnan(values) | unreadable | (values != np.round(values))
     return np.where(missing, 0, values).astype(np.int64), missing
@@ -127,7 +129,7 @@ def likely_target(table: Table, besides: str | None = None) -> str | None:
     words = [name for name in texts if to_numbers(table.columns.column(name))[1].any()]
     for candidates in (named, words, texts, few):
         if candidates:
-            return candidates[-1]
+            return str(candidates[-1])
     return None
 
 
@@ -158,7 +160,9 @@ def _target_name(table: Table, target: str | None) -> str:
 def _refuse_lists(table: Table, name: str, column: pa.ChunkedArray) -> None:
     listed_cells = is_nested(column)
     if is_text(column):
-        shares = pc.mean(pc.match_substring_regex(column.drop_null(), _LIST).cast(pa.int8())).as_py()
+        shares = pc.mean(
+            pc.match_substring_regex(column.drop_null(), _LIST).cast(pa.int8())
+        ).as_py()
         listed_cells = shares is not None and shares > 0.5
     if listed_cells:
         first = column.drop_null()[0].as_py()
@@ -264,4 +268,3 @@ def _refuse_counts(
             f"{'' if len(singles) == 1 else ' each'}; at least two are needed, one to learn from "
             "and one to test on. Add rows, merge the class with another, or remove its row."
         )
-

@@ -25,18 +25,20 @@ Mask = NDArray[np.bool_]
 
 def is_text(column: pa.ChunkedArray) -> bool:
     """Whether a column holds strings."""
-    return pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
 
 
 def is_nested(column: pa.ChunkedArray) -> bool:
     """Whether a column holds lists, structures or bytes."""
     kind = column.type
-    return pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    return bool(
+        pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    )
 
 
 def is_moment(column: pa.ChunkedArray) -> bool:
     """Whether a column holds dates or timestamps."""
-    return pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)
+    return bool(pa.types.is_timestamp(column.type) or pa.types.is_date(column.type))
 
 
 def to_texts(column: pa.ChunkedArray, missing: Sequence[str] = MISSING_WORDS) -> pa.ChunkedArray:
