@@ -105,16 +105,41 @@ def staged_folder(folder: str | os.PathLike[str], *, force: bool = False) -> Ite
     _flush(target.parent)
 
 
+def check_file(path: str | os.PathLike[str]) -> Path:
+    """Refuse a file that cannot be written, before any work is done.
+
+    Parameters
+    ----------
+    path : path
+        The file that is to be made or replaced.
+
+    Returns
+    -------
+    Path
+        The file with symbolic links resolved.
+
+    Raises
+    ------
+    InvalidInput
+        If it is a folder.
+    ModelFileError
+        If the folder around it cannot be written to.
+    """
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise InvalidInput(f"softplex needs a file to write to; {path} is a folder")
+    _check_writable(target)
+    return target
+
+
 @contextmanager
-def staged_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator[Path]:
+def staged_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a path to write to; on success the file takes the place of `path`.
 
     Parameters
     ----------
     path : path
-        Where the file is to be when all of it is written.
-    force : bool, default True
-        Replace a file that is there already.
+        Where the file is to be when all of it is written; one that is there is replaced.
 
     Yields
     ------
@@ -124,14 +149,9 @@ def staged_file(path: str | os.PathLike[str], *, force: bool = True) -> Iterator
     Raises
     ------
     InvalidInput
-        If `path` is a folder, or a file and `force` is False.
+        If `path` is a folder.
     """
-    target = Path(path).resolve()
-    if target.is_dir():
-        raise InvalidInput(f"softplex needs a file to write to; {path} is a folder")
-    if target.exists() and not force:
-        raise InvalidInput(f"the file {path} exists; name another one, or allow it with --force")
-    _check_writable(target)
+    target = check_file(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = _sibling(target, "new")
     try:

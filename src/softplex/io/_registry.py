@@ -12,6 +12,8 @@ _HOMES: Final = {
     "SoftmaxClassifierCV": "softplex.estimators",
     "TemperatureScaling": "softplex.calibrators",
     "TableClassifier": "softplex.data",
+    "Schema": "softplex.data",
+    "Column": "softplex.data",
 }
 
 

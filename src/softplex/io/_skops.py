@@ -20,7 +20,7 @@ from softplex.exceptions import InvalidInput, ModelFileError
 _SCHEMA: Final = "schema.json"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
-TRUSTED: Final[tuple[str, ...]] = ()
+TRUSTED: Final[tuple[str, ...]] = ("numpy.dtype",)
 """Full names of the types that a model may hold beyond those that skops itself trusts."""
 
 

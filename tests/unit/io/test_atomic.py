@@ -130,15 +130,6 @@ def test_a_failure_keeps_the_old_file(tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_text() == "old"
 
 
-def test_an_existing_file_is_refused_on_request(tmp_path: Path) -> None:
-    (tmp_path / "out.csv").write_text("old")
-    with (
-        pytest.raises(InvalidInput, match="exists"),
-        staged_file(tmp_path / "out.csv", force=False),
-    ):
-        pass
-
-
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="is a folder"), staged_file(tmp_path):
         pass
