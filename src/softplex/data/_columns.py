@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from softplex.data._names import listed
+from softplex.data._names import counted, listed
 from softplex.data._schema import Column
 from softplex.data._values import (
     MISSING_NUMBERS,
@@ -130,7 +130,7 @@ def _number(name: str, values: NDArray[np.float64], n_infinite: int) -> Column:
     one_value = bool(np.all(known == first))
     column = _described(name, len(known) + n_infinite, len(values), one_value, f"{first:g}")
     if n_infinite and column.kind == "number":
-        words = f"{n_infinite} infinite values, whose rows are left out"
+        words = f"{counted(n_infinite, 'infinite value')}, whose rows are left out"
         return replace(column, note=", ".join(filter(None, [column.note, words])))
     return column
 

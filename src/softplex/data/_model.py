@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softplex.data._encode import feature_names, fit_and_encode
-from softplex.data._names import listed, row_list
+from softplex.data._names import counted, listed, row_list
 from softplex.data._parse import Unseen, parse_table
 from softplex.data._schema import Schema
 from softplex.data._table import Reject, Table, as_table
@@ -197,8 +197,8 @@ def fit_encoding(table: Table, schema: Schema) -> tuple[Any, Encoded]:
     if parsed.rejects:
         rows = row_list([reject.row for reject in parsed.rejects])
         warnings.warn(
-            f"{table.name}: {len(parsed.rejects)} rows cannot be read and are left out of the "
-            f"fit ({rows}); the first because {parsed.rejects[0].reason}.",
+            f"{table.name}: the fit leaves out {counted(len(parsed.rejects))} that "
+            f"cannot be read ({rows}); the first because {parsed.rejects[0].reason}.",
             DataWarning,
             stacklevel=3,
         )
@@ -221,7 +221,7 @@ def row_weights(table: Table, schema: Schema) -> NDArray[np.float64] | None:
     if wrong.any():
         raise DataError(
             f"{table.name}: the weight column {column.name!r} must hold numbers of at least 0, "
-            f"but does not in {wrong.sum()} rows: {row_list(list(table.rows[wrong]))}. "
+            f"but does not in {counted(int(wrong.sum()))}: {row_list(list(table.rows[wrong]))}. "
             "Correct these cells or remove the rows."
         )
     if not weights.any():
@@ -232,7 +232,7 @@ def row_weights(table: Table, schema: Schema) -> NDArray[np.float64] | None:
 def warn_unseen(unseen: Iterable[Unseen]) -> None:
     """Give one `DataWarning` for all categories that the fit has not seen."""
     sentences = [
-        f"{entry.column!r} has {entry.n_rows} rows with unseen values such as "
+        f"{entry.column!r} has {counted(entry.n_rows)} with unseen values such as "
         f"{listed(entry.examples)}"
         for entry in unseen
     ]

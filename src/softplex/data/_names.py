@@ -48,6 +48,15 @@ def row_list(rows: Sequence[int], shown: int = 5) -> str:
     return f"{word} {head} and {rest} more" if rest > 0 else f"{word} {head}"
 
 
+def counted(n: int, word: str = "row") -> str:
+    """Write a number and its word.
+
+    >>> counted(1), counted(3)
+    ('1 row', '3 rows')
+    """
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
 def clipped(value: object, width: int = 40) -> str:
     """Write a cell for a message, cut when it is long."""
     text = str(value)

@@ -28,7 +28,8 @@ from softplex.data._values import (
 from softplex.exceptions import SchemaMismatch
 
 MISSING_LEVEL = "(missing)"
-DATE_PARTS = ("year", "month", "weekday")
+_PARTS = {"year": "year", "month": "month", "weekday": "day_of_week"}
+DATE_PARTS = tuple(_PARTS)
 # From so many cells on, a column without one readable cell is of another type, not mistyped.
 _ENOUGH_CELLS = 5
 _NEEDED = {
@@ -211,7 +212,7 @@ def _date_parts(
     faults.add(column, unreadable, int(np.sum(np.asarray(moments.notna()) | unreadable)))
     yield f"days:{column.name}", elapsed_days(moments)
     for part in DATE_PARTS:
-        yield f"{part}:{column.name}", np.asarray(getattr(moments, part), dtype=np.float64)
+        yield f"{part}:{column.name}", np.asarray(getattr(moments, _PARTS[part]), dtype=np.float64)
 
 
 def _word_columns(table: Table, schema: Schema) -> tuple[pd.DataFrame, tuple[Unseen, ...]]:

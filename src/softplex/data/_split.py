@@ -88,7 +88,7 @@ def split_rows(table: Table, schema: Schema, *, test_size: float = 0.2, seed: in
 
 
 def _test_rows(n_rows: int, test_size: float) -> int:
-    n_test = int(test_size) if test_size >= 1 else round(test_size * n_rows)
+    n_test = int(test_size) if test_size >= 1 else max(1, round(test_size * n_rows))
     if not test_size > 0 or not 1 <= n_test < n_rows:
         raise InvalidInput(
             f"split_rows: test_size must be a share between 0 and 1, or a number of rows below "

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from softplex.data._names import clipped, listed, row_list
+from softplex.data._names import clipped, counted, listed, row_list
 from softplex.data._schema import Label, LabelKind
 from softplex.data._table import Reject, Table, no_such_column
 from softplex.data._values import is_moment, is_nested, is_text, to_numbers, to_numpy, to_texts
@@ -86,7 +86,9 @@ def read_labels(column: pa.ChunkedArray, kind: LabelKind) -> tuple[NDArray[Any],
         words = pc.utf8_lower(to_texts(column))
         return (
             np.asarray(to_numpy(pc.fill_null(pc.equal(words, "true"), False)), dtype=bool),
-            ~np.asarray(to_numpy(pc.is_in(words, pa.array(["true", "false"]))), dtype=bool),
+            ~np.asarray(
+                to_numpy(pc.is_in(words, pa.array(["true", "false"], words.type))), dtype=bool
+            ),
         )
     values, unreadable = to_numbers(column)
     missing = np.isnan(values) | unreadable | (values != np.round(values))
@@ -189,7 +191,7 @@ def _refuse_missing(table: Table, name: str, column: pa.ChunkedArray) -> None:
     infinite = _infinite(column)
     if infinite.any():
         raise DataError(
-            f"{table.name}: the target {name!r} is infinite in {infinite.sum()} rows: "
+            f"{table.name}: the target {name!r} is infinite in {counted(int(infinite.sum()))}: "
             f"{row_list(list(table.rows[infinite]))}. Correct or remove these rows."
         )
 

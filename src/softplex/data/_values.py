@@ -98,10 +98,10 @@ def _finite(values: Numbers) -> tuple[Numbers, Mask]:
 
 def to_booleans(column: pa.ChunkedArray) -> tuple[Numbers, Mask]:
     """Give 1 and 0 (NaN where missing) and a mask of cells that are neither true nor false."""
-    words = pa.array((*FALSE_WORDS, *TRUE_WORDS))
     if is_nested(column) or is_moment(column):
         return to_numbers(column)
     texts = pc.utf8_lower(to_texts(column, MISSING_NUMBERS))
+    words = pa.array((*FALSE_WORDS, *TRUE_WORDS), texts.type)
     found = to_numpy(pc.index_in(texts, words)).astype(np.float64)
     valid = to_numpy(texts.is_valid()).astype(bool)
     values = np.where(np.isnan(found), np.nan, (found >= len(FALSE_WORDS)).astype(np.float64))
