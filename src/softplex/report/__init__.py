@@ -1,0 +1,25 @@
+"""From an evaluation to one page that says how far to trust a model."""
+
+from __future__ import annotations
+
+from softplex.report._content import (
+    CalibrationSummary,
+    CertificateSummary,
+    ColumnSummary,
+    DataSummary,
+    FeatureWeights,
+    ReportContent,
+)
+from softplex.report._render import render_report
+from softplex.report._selection import confidently_wrong
+
+__all__ = [
+    "CalibrationSummary",
+    "CertificateSummary",
+    "ColumnSummary",
+    "DataSummary",
+    "FeatureWeights",
+    "ReportContent",
+    "confidently_wrong",
+    "render_report",
+]

@@ -1,0 +1,120 @@
+"""Numbers and foreign names, written for a reader."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import Any
+
+MISSING = "–"
+MINUS = "\N{MINUS SIGN}"
+NAME_LIMIT = 80
+# Names may carry their own direction marks; an unclosed one would turn the text behind it.
+_DIRECTION_MARKS = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+
+
+def readable(value: Any, limit: int = NAME_LIMIT) -> str:
+    """Any label, name or cell as one clean line of at most ``limit`` characters."""
+    cleaned = "".join(_clean_character(character) for character in str(value)[: 4 * limit])
+    line = " ".join(cleaned.split())
+    if not line:
+        return "(empty)"
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _clean_character(character: str) -> str:
+    if character in _DIRECTION_MARKS:
+        return ""
+    category = unicodedata.category(character)
+    if category == "Cs" or (category == "Cc" and not character.isspace()):
+        return "\N{REPLACEMENT CHARACTER}"
+    return character
+
+
+def isolated(value: Any, limit: int = 40) -> str:
+    """A name inside a sentence, kept from turning a right-to-left script's neighbours around."""
+    return f"\u2068{readable(value, limit)}\u2069"
+
+
+def quoted(value: Any, limit: int = 40) -> str:
+    """A name inside a sentence, in quotation marks."""
+    return f"“{isolated(value, limit)}”"
+
+
+def listed(values: list[str], limit: int = 5) -> str:
+    """Names joined as in a sentence: "a, b and c", or "a, b and 7 more"."""
+    if len(values) > limit:
+        return f"{', '.join(values[: limit - 1])} and {len(values) - limit + 1:,} more"
+    if len(values) < 2:
+        return "".join(values)
+    return f"{', '.join(values[:-1])} and {values[-1]}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that never rounds away the last error or the first hit."""
+    if not math.isfinite(share):
+        return MISSING
+    if 0 < share < 0.0005:
+        return "<0.1%"
+    if 0.9995 <= share < 1:
+        return f"{share:.2%}" if share < 0.99995 else ">99.99%"
+    text = f"{share:.1%}".replace("-", MINUS)
+    return "0%" if share == 0 else "100%" if share == 1 else text
+
+
+def whole_percent(share: float) -> str:
+    """A share as a percentage for a sentence or an axis, whole except beside 0 and 1."""
+    if not math.isfinite(share):
+        return MISSING
+    if 0 < share < 0.005 or 0.995 <= share < 1:
+        return percent(share)
+    return f"{share:.0%}"
+
+
+def number(value: float) -> str:
+    """A quantity to four significant digits, or in powers of ten where it is tiny or vast."""
+    if math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size < 1e-4 or size >= 1e7:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa} × 10{_superscript(int(exponent))}".replace("-", MINUS)
+    places = 4 if size < 1 else 3 if size < 10 else 2 if size < 1000 else 0
+    return f"{value:,.{places}f}".replace("-", MINUS)
+
+
+def _superscript(exponent: int) -> str:
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def exact(value: float) -> str:
+    """A value with twelve significant digits, for numbers that differ late."""
+    return f"{value:.12g}".replace("-", MINUS) if math.isfinite(value) else number(value)
+
+
+def count(value: float) -> str:
+    """A number of rows; weighted rows keep one decimal."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def short_count(value: float) -> str:
+    """A number of rows in at most four characters, for a label in a chart."""
+    if value < 1000:
+        return f"{value:.0f}"
+    for unit, size in (("k", 1e3), ("M", 1e6), ("G", 1e9)):
+        if value < 999.5 * size:
+            return (
+                f"{value / size:.1f}{unit}" if value < 9.95 * size else f"{value / size:.0f}{unit}"
+            )
+    return f"{value:.0e}"
+
+
+def rows(value: float) -> str:
+    """A number of rows with its noun."""
+    return "1 row" if value == 1 else f"{count(value)} rows"
