@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from softplex.data._names import counted, listed
 from softplex.data._schema import Column
 from softplex.data._values import (
+    LARGEST,
     MISSING_NUMBERS,
     is_moment,
     is_nested,
@@ -103,7 +104,7 @@ def text_column(name: str, column: pa.ChunkedArray) -> Column:
 
 def number_columns(names: tuple[str, ...], matrix: NDArray[np.float64]) -> list[Column]:
     """Describe the columns of a dense block of numbers."""
-    known = np.isfinite(matrix)
+    known = np.abs(matrix) <= LARGEST
     counts = known.sum(axis=0)
     complete = bool(counts.min(initial=len(matrix)) == len(matrix))
     low = (matrix if complete else np.where(known, matrix, np.inf)).min(axis=0)
@@ -126,6 +127,8 @@ def _number(name: str, values: NDArray[np.float64], n_infinite: int) -> Column:
     known = values[np.isfinite(values)]
     if len(known) == len(values) and _is_id(name, known):
         return Column(name, "id", "a different whole number in every row; left out")
+    if n_infinite and len(known) == 0:
+        return Column(name, "empty", "no finite values; left out")
     first = float(known[0]) if len(known) else 0.0
     one_value = bool(np.all(known == first))
     column = _described(name, len(known) + n_infinite, len(values), one_value, f"{first:g}")

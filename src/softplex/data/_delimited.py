@@ -16,7 +16,7 @@ from softplex.data._files import Source, open_bytes
 from softplex.data._table import Reject, Table, check_column_names, from_columns
 from softplex.exceptions import DataError
 
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES = 4 << 20
 _HEADER_BYTES = 4 << 20
 _DELIMITERS = ",;\t|"
 

@@ -17,6 +17,7 @@ from softplex.data._names import clipped, did_you_mean, listed
 from softplex.data._schema import Column, Schema
 from softplex.data._table import Reject, Table
 from softplex.data._values import (
+    LARGEST,
     elapsed_days,
     is_moment,
     is_nested,
@@ -184,7 +185,7 @@ def _number_block(table: Table, schema: Schema, faults: _Faults) -> pd.DataFrame
 
 
 def _refuse_infinite(block: NDArray[Any], columns: list[Column], faults: _Faults) -> None:
-    infinite = np.isinf(block)
+    infinite = np.abs(block) > LARGEST
     for row in np.flatnonzero(infinite.any(axis=1)):
         faults.add(columns[row], infinite[row], int((~np.isnan(block[row])).sum()))
         block[row, infinite[row]] = np.nan

@@ -17,6 +17,8 @@ FALSE_WORDS = ("false", "no", "f", "n", "0", "0.0")
 TRUE_WORDS = ("true", "yes", "t", "y", "1", "1.0")
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+# Beyond this a number is taken for infinite: its square would overflow, and float32 cannot hold it.
+LARGEST = 1e37
 _SECONDS_A_DAY = 86_400.0
 
 Numbers = NDArray[np.float64]
@@ -78,7 +80,7 @@ def to_numbers(column: pa.ChunkedArray, missing: Sequence[str] = ()) -> tuple[Nu
     if is_nested(column) or is_moment(column):
         return np.full(len(column), np.nan), to_numpy(column.is_valid()).astype(bool)
     if not is_text(column):
-        return _finite(to_numpy(column.cast(pa.float64())))
+        return _finite(to_numpy(column.cast(pa.float64(), safe=False)))
     if not missing:
         try:
             return _finite(to_numpy(column.cast(pa.float64())))
@@ -92,7 +94,7 @@ def to_numbers(column: pa.ChunkedArray, missing: Sequence[str] = ()) -> tuple[Nu
 
 
 def _finite(values: Numbers) -> tuple[Numbers, Mask]:
-    infinite = np.isinf(values)
+    infinite = np.abs(values) > LARGEST
     return (np.where(infinite, np.nan, values) if infinite.any() else values), infinite
 
 

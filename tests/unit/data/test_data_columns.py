@@ -55,6 +55,8 @@ CASES = {
     "one number": (["3"] * N, "constant"),
     "no value": (["", "NA"] * 30, "empty"),
     "no typed value": ([None] * N, "empty"),
+    "only infinite": ([float("inf"), -1e300] * 30, "empty"),
+    "integers beyond float64": ([2**62 + i for i in range(N)], "number"),
     "lists": ([[1, 2], [3]] * 30, "nested"),
 }
 
