@@ -56,7 +56,7 @@ CASES = {
     "no value": (["", "NA"] * 30, "empty"),
     "no typed value": ([None] * N, "empty"),
     "only infinite": ([float("inf"), -1e300] * 30, "empty"),
-    "integers beyond float64": ([2**62 + i for i in range(N)], "number"),
+    "integers beyond float64": ([2**62 + i * 10**12 for i in range(N)], "number"),
     "lists": ([[1, 2], [3]] * 30, "nested"),
 }
 
