@@ -102,8 +102,7 @@ def write_artifacts(findings: Findings, folder: Path) -> dict[str, Any]:
 def metrics_content(findings: Findings) -> dict[str, Any]:
     """Give the numbers of a fit for programs; what is not finite becomes null."""
     trained, before = findings.trained, findings.uncalibrated
-    certificate = certificate_summary(trained)
-    calibration = calibration_summary(trained)
+    calibration = _calibration_summary(trained)
     content = {
         "format": _METRICS_FORMAT,
         "softplex": softplex.__version__,
@@ -116,7 +115,7 @@ def metrics_content(findings: Findings) -> dict[str, Any]:
         "test": findings.evaluation.to_dict(),
         "uncalibrated": None if before is None else before.to_dict(),
         "calibration": vars(calibration),
-        "certificate": vars(certificate),
+        "certificate": trained.softmax.certificate_.to_dict(),
     }
     return dict(finite(content))
 
@@ -145,13 +144,13 @@ def report_content(findings: Findings) -> ReportContent:
         row_ids=_row_ids(rows, schema),
         row_cells=_cells(findings, rows),
         uncalibrated=findings.uncalibrated,
-        calibration=calibration_summary(trained),
+        calibration=_calibration_summary(trained),
         weights=FeatureWeights(
             np.asarray(softmax.coef_),
             trained.model.feature_names,
             "Numbers were standardised, so sizes compare.",
         ),
-        certificate=certificate_summary(trained),
+        certificate=_certificate_summary(trained),
         data=_data_summary(findings),
         command=findings.command,
         model_folder=findings.out,
@@ -160,7 +159,7 @@ def report_content(findings: Findings) -> ReportContent:
     )
 
 
-def certificate_summary(trained: Trained) -> CertificateSummary:
+def _certificate_summary(trained: Trained) -> CertificateSummary:
     """Give the certificate of a fit in plain numbers and words."""
     certificate = trained.softmax.certificate_
     return CertificateSummary(
@@ -168,11 +167,11 @@ def certificate_summary(trained: Trained) -> CertificateSummary:
         dual=float(certificate.dual),
         gap=float(certificate.gap),
         relative_gap=float(certificate.relative_gap),
-        status=str(certificate.status.value),
+        status=certificate.status.sentence,
     )
 
 
-def calibration_summary(trained: Trained) -> CalibrationSummary:
+def _calibration_summary(trained: Trained) -> CalibrationSummary:
     """Say in a sentence what was done to the scores after training."""
     if not trained.is_calibrated:
         return CalibrationSummary("The probabilities were not calibrated.")

@@ -70,7 +70,7 @@ def facts_grid(metrics: Mapping[str, Any]) -> Grid:
         ["rows", f"{metrics['rows']['train']:,} to learn, {metrics['rows']['test']:,} to test"],
         ["C", f"{metrics['C']:.4g}"],
         ["calibration", calibration["sentence"]],
-        ["certified gap", f"{_gap(certificate)} (relative), {certificate['status']}"],
+        ["certified gap", f"{_gap(certificate)} (relative). {certificate['sentence']}"],
     ]
     return Grid("model", "Model", ("fact", "value"), rows)
 

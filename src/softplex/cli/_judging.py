@@ -56,7 +56,7 @@ def judge(
     weighting = schema.role("weight")
     weighted = weighting is not None and weighting.name in table.column_names
     weights = row_weights(table, schema) if weighted else None
-    every = (*table.rejects, *rejects, *unlabelled)
+    every = (*rejects, *unlabelled)
     if len(positions) == 0:
         reason = f": row {every[0].row}, {every[0].reason}" if every else ""
         raise DataError(f"{table.name} has no row that can be judged{reason}")

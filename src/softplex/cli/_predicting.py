@@ -79,14 +79,13 @@ def predict_table(request: PredictRequest, model: TableClassifier, screen: Scree
             batch = _predicted(model, table, prediction, request.kept)
             write = write or files.enter_context(row_writer(request.out, batch.schema))
             write(batch)
-            rejects = (*table.rejects, *prediction.rejects)
-            if rejects:
+            if prediction.rejects:
                 write_rejects = write_rejects or files.enter_context(
                     row_writer(request.rejects, REJECTS)
                 )
-                write_rejects(reject_batch(sorted(rejects, key=_row)))
+                write_rejects(reject_batch(sorted(prediction.rejects, key=_row)))
             tally.predicted += batch.num_rows
-            tally.rejected += len({reject.row for reject in rejects})
+            tally.rejected += len({reject.row for reject in prediction.rejects})
             screen.progress(f"{tally.predicted:,} rows predicted")
         if tally.predicted + tally.rejected == 0:
             raise DataError(f"{request.table} has no rows; there is nothing to predict")

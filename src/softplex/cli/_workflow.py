@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from softplex._arrays import as_device
 from softplex.cli._artifacts import Findings, write_artifacts
 from softplex.cli._folder import REPORT_FILE
 from softplex.cli._grids import columns_grid, facts_grid, metrics_grid
@@ -94,8 +96,9 @@ def _check_options(request: FitRequest) -> None:
                 )
     if request.test_size is not None and not 0 < request.test_size < 1:
         raise InvalidInput(f"--test-size is a share between 0 and 1, got {request.test_size:g}")
-    if request.C is not None and not request.C > 0:
-        raise InvalidInput(f"--C is a number above 0, got {request.C:g}")
+    if request.C is not None and not 0 < request.C < math.inf:
+        raise InvalidInput(f"--C is a finite number above 0, got {request.C:g}")
+    as_device(request.device)
 
 
 def prepare(request: FitRequest, screen: Screen) -> Data:

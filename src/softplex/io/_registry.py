@@ -7,6 +7,8 @@ from functools import cache
 from typing import Final
 
 _HOMES: Final = {
+    "Certificate": "softplex.objective",
+    "Status": "softplex.objective",
     "CalibratedClassifier": "softplex.estimators",
     "SoftmaxClassifier": "softplex.estimators",
     "SoftmaxClassifierCV": "softplex.estimators",
