@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from softplex.evaluation import Evaluation
 from softplex.exceptions import InvalidInput
+from softplex.report._selection import class_indices
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,8 @@ class ReportContent:
     Raises
     ------
     InvalidInput
-        When shapes do not fit together, or a label is none of the classes.
+        When shapes do not fit together, a probability is not finite, or a label is none of
+        the classes.
     """
 
     title: str
@@ -190,6 +192,13 @@ class ReportContent:
                 f"ReportContent needs probabilities of shape {(n, k)} for {n} labels and "
                 f"{k} classes, but got shape {np.shape(self.probabilities)}."
             )
+        if not np.isfinite(self.probabilities).all():
+            row = int(np.flatnonzero(~np.isfinite(self.probabilities).all(axis=1))[0])
+            raise InvalidInput(
+                f"ReportContent needs finite probabilities, but row {row} holds "
+                f"{self.probabilities[row].tolist()[:10]}."
+            )
+        class_indices(self.labels, self.evaluation.classes)
         if self.row_ids is not None and len(self.row_ids) != n:
             raise InvalidInput(
                 f"ReportContent needs {n} row ids, one a label, but got {len(self.row_ids)}."

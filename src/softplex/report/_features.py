@@ -51,12 +51,14 @@ class FeatureSection:
 
 
 def feature_section(weights: FeatureWeights, classes: Sequence[Any]) -> FeatureSection:
-    """The strongest features of each class; two classes share one row of weights."""
+    """Pick the strongest features of each class; two classes share one row of weights."""
     coefficients = np.asarray(weights.coefficients, dtype=float)
     names = [readable(label) for label in classes]
     note = weights.note
     if len(coefficients) == 1:
-        shown = (_one(names[1], names[0], coefficients[0], weights.names, MOST_FEATURES),)
+        shown: tuple[ClassFeatures, ...] = (
+            _one(names[1], names[0], coefficients[0], weights.names, MOST_FEATURES),
+        )
     else:
         shown = tuple(_all(names, coefficients, weights.names))
     if len(names) > MOST_CLASSES:

@@ -17,20 +17,20 @@ _SCORES: Mapping[str, tuple[str, str, bool, tuple[float, float] | None]] = {
     ),
     "balanced_accuracy": ("Balanced accuracy", "recall, averaged over the classes", True, (0, 1)),
     "top_3_accuracy": (
-        "Top-3 accuracy", "share of rows whose true class is among the three likeliest", True, (0, 1),
+        "Top-3 accuracy", "share whose true class is among the three likeliest", True, (0, 1),
     ),
     "top_5_accuracy": (
-        "Top-5 accuracy", "share of rows whose true class is among the five likeliest", True, (0, 1),
+        "Top-5 accuracy", "share whose true class is among the five likeliest", True, (0, 1),
     ),
-    "mcc": ("Matthews correlation", "agreement beyond chance: 0 is chance, 1 perfect", False, (-1, 1)),
+    "mcc": ("Matthews correlation", "agreement beyond chance; 1 is perfect", False, (-1, 1)),
     "roc_auc": ("ROC-AUC", "one class against the rest, averaged; 0.5 is chance", False, (0, 1)),
     "pr_auc": ("PR-AUC", "precision over all recalls, one class against the rest", False, (0, 1)),
-    "log_loss": ("Log-loss, nats", "mean of −ln p(true class); 0 is perfect", False, None),
-    "bits": ("Log-loss, bits", "what a row's class still costs, knowing the prediction", False, None),
-    "bits_saved": ("Bits saved", "per row, against knowing only the class frequencies", False, None),
+    "log_loss": ("Log-loss, nats", "mean of ln 1/p(true class); 0 is perfect", False, None),
+    "bits": ("Log-loss, bits", "what naming a row's class still costs", False, None),
+    "bits_saved": ("Bits saved", "against knowing only class frequencies", False, None),
     "brier": ("Brier score", "squared error of the probabilities; 0 is perfect", False, None),
     "ece": ("ECE, equal width", "mean gap between confidence and accuracy", True, (0, 1)),
-    "ece_equal_mass": ("ECE, equal mass", "the same over bins with equally many rows", True, (0, 1)),
+    "ece_equal_mass": ("ECE, equal mass", "the same in bins of equally many rows", True, (0, 1)),
     "classwise_ece": ("Classwise ECE", "the same gap for every class, averaged", True, (0, 1)),
 }  # fmt: skip
 
@@ -65,13 +65,17 @@ def scores(evaluation: Evaluation) -> tuple[Score, ...]:
 
 def score(key: str, estimate: Estimate) -> Score:
     """One score with its interval, written out."""
-    name, meaning, is_share, scale = _SCORES.get(key, (key.replace("_", " "), "", False, None))
+    name, meaning, is_share, scale = _SCORES.get(
+        key, (key.replace("_", " ").capitalize(), "", False, None)
+    )
     write = percent if is_share else number
     interval = ""
     if math.isfinite(estimate.low) and math.isfinite(estimate.high):
         interval = f"{write(estimate.low)} to {write(estimate.high)}"
-    if not math.isfinite(estimate.value):
-        meaning = f"{meaning}; not defined on these rows".removeprefix("; ")
+    if math.isnan(estimate.value):
+        meaning = "not defined on these rows"
+    elif math.isinf(estimate.value):
+        meaning = "a true class got no probability at all"
     return Score(key, name, meaning, write(estimate.value), interval, _track(estimate, scale))
 
 
@@ -120,7 +124,7 @@ def cards(evaluation: Evaluation, uncalibrated: Evaluation | None) -> tuple[Card
         ),
         card("log_loss", "Log-loss", "nats", f"{text('bits')} bits a row"),
         card("bits_saved", "Bits saved", "a row", _share_of_prior(metrics)),
-        card("ece", "Calibration error", "ECE", before or "mean gap between confidence and accuracy"),
+        card("ece", "Calibration error", "ECE", before or "confidence against accuracy"),
     )  # fmt: skip
     return tuple(card for card in made if card is not None)
 
@@ -144,7 +148,7 @@ class Change:
 
 
 def changes(evaluation: Evaluation, uncalibrated: Evaluation) -> tuple[Change, ...]:
-    """The scores that calibration is meant to mend."""
+    """List the scores that calibration is meant to mend."""
     keys = ("log_loss", "brier", "ece", "classwise_ece", "accuracy")
     return tuple(
         Change(

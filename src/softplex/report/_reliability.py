@@ -151,7 +151,7 @@ def histogram_chart(evaluation: Evaluation) -> HistogramChart:
 
 
 def right_and_wrong(evaluation: Evaluation) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Counts of right and of wrong rows in each bin of confidence."""
+    """Split the counts of right and of wrong rows in each bin of confidence."""
     counts = np.asarray(evaluation.confidence_counts, dtype=float)
     return counts[0], counts[1]
 
@@ -166,7 +166,8 @@ def _bar(edges: NDArray[Any], right: float, wrong: float, unit: float) -> Histog
         wrong_height=unit * math.sqrt(wrong),
         right_text=short_count(right) if right and labelled else "",
         wrong_text=short_count(wrong) if wrong and labelled else "",
-        text=f"Confidence {edges[0]:.0%} to {edges[1]:.0%}: {right:,.0f} right, {wrong:,.0f} wrong.",
+        text=f"Confidence {edges[0]:.0%} to {edges[1]:.0%}: "
+        f"{right:,.0f} right, {wrong:,.0f} wrong.",
     )
 
 
@@ -184,7 +185,7 @@ class BinRow:
 
 
 def bin_rows(evaluation: Evaluation) -> tuple[BinRow, ...]:
-    """The filled bins, as text."""
+    """Write out the filled bins, as text."""
     curve = evaluation.reliability
     right, wrong = right_and_wrong(evaluation)
     made = []

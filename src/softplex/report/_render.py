@@ -49,11 +49,6 @@ def render_report(content: ReportContent) -> str:
     str
         A whole HTML document, to be written as UTF-8.
 
-    Raises
-    ------
-    InvalidInput
-        When a label of ``content`` is none of the classes of its evaluation.
-
     Examples
     --------
     >>> import numpy as np
@@ -85,7 +80,7 @@ def _environment() -> Environment:
 
 @cache
 def _page_parts() -> dict[str, Markup]:
-    """The page's own style and script, and the hash by which the browser knows the script."""
+    """Read the page's own style and script, and the hash by which the browser knows the script."""
     style, script = _source("report.css"), _source("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return {

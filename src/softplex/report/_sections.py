@@ -82,7 +82,7 @@ class WrongRow:
 
 
 def wrong_rows(content: ReportContent) -> tuple[WrongRow, ...]:
-    """The most confidently wrong rows with a few of their cells."""
+    """List the most confidently wrong rows with a few of their cells."""
     classes = content.evaluation.classes
     true = class_indices(content.labels, classes)
     shown = []
@@ -117,7 +117,7 @@ class CertificateText:
 
 
 def certificate_text(certificate: CertificateSummary) -> CertificateText:
-    """What was reached, what bounds it from below, and what that means."""
+    """Say what was reached, what bounds it from below, and what that means."""
     is_bounded = math.isfinite(certificate.dual) and math.isfinite(certificate.gap)
     lines = (
         ("Primal value", exact(certificate.primal)),

@@ -16,7 +16,7 @@ Indices = NDArray[np.intp]
 
 
 def class_indices(labels: Any, classes: Sequence[Any]) -> Indices:
-    """The position of each label among the classes.
+    """Find the position of each label among the classes.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class ConfusedPair:
 
 
 def confused_pairs(confusion: NDArray[Any], limit: int = 15) -> tuple[ConfusedPair, ...]:
-    """The commonest mistakes, largest first; ``share`` is of the rows of the true class."""
+    """List the commonest mistakes, largest first; ``share`` is of the rows of the true class."""
     mistakes = np.array(confusion, dtype=float)
     totals = mistakes.sum(axis=1)
     np.fill_diagonal(mistakes, 0.0)

@@ -6,7 +6,8 @@ import math
 import unicodedata
 from typing import Any
 
-MISSING = "–"
+MISSING = "\N{EN DASH}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 MINUS = "\N{MINUS SIGN}"
 NAME_LIMIT = 80
 # Names may carry their own direction marks; an unclosed one would turn the text behind it.
@@ -16,7 +17,7 @@ _DIRECTION_MARKS = frozenset(
 
 
 def readable(value: Any, limit: int = NAME_LIMIT) -> str:
-    """Any label, name or cell as one clean line of at most ``limit`` characters."""
+    """Write any label, name or cell as one clean line of at most ``limit`` characters."""
     cleaned = "".join(_clean_character(character) for character in str(value)[: 4 * limit])
     line = " ".join(cleaned.split())
     if not line:
@@ -34,17 +35,17 @@ def _clean_character(character: str) -> str:
 
 
 def isolated(value: Any, limit: int = 40) -> str:
-    """A name inside a sentence, kept from turning a right-to-left script's neighbours around."""
+    """Write a name so that a right-to-left script does not turn its neighbours around."""
     return f"\u2068{readable(value, limit)}\u2069"
 
 
 def quoted(value: Any, limit: int = 40) -> str:
-    """A name inside a sentence, in quotation marks."""
+    """Write a name inside a sentence, in quotation marks."""
     return f"“{isolated(value, limit)}”"
 
 
 def listed(values: list[str], limit: int = 5) -> str:
-    """Names joined as in a sentence: "a, b and c", or "a, b and 7 more"."""
+    """Join names as in a sentence: "a, b and c", or "a, b and 7 more"."""
     if len(values) > limit:
         return f"{', '.join(values[: limit - 1])} and {len(values) - limit + 1:,} more"
     if len(values) < 2:
@@ -53,7 +54,7 @@ def listed(values: list[str], limit: int = 5) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage that never rounds away the last error or the first hit."""
+    """Write a share as a percentage that never rounds away the last error or the first hit."""
     if not math.isfinite(share):
         return MISSING
     if 0 < share < 0.0005:
@@ -65,7 +66,7 @@ def percent(share: float) -> str:
 
 
 def whole_percent(share: float) -> str:
-    """A share as a percentage for a sentence or an axis, whole except beside 0 and 1."""
+    """Write a share as a percentage for a sentence or an axis, whole except beside 0 and 1."""
     if not math.isfinite(share):
         return MISSING
     if 0 < share < 0.005 or 0.995 <= share < 1:
@@ -74,7 +75,7 @@ def whole_percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """A quantity to four significant digits, or in powers of ten where it is tiny or vast."""
+    """Write a quantity to four significant digits, or in powers of ten where it is tiny or vast."""
     if math.isnan(value):
         return MISSING
     if math.isinf(value):
@@ -84,7 +85,7 @@ def number(value: float) -> str:
     size = abs(value)
     if size < 1e-4 or size >= 1e7:
         mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{mantissa} × 10{_superscript(int(exponent))}".replace("-", MINUS)
+        return f"{mantissa} {TIMES} 10{_superscript(int(exponent))}".replace("-", MINUS)
     places = 4 if size < 1 else 3 if size < 10 else 2 if size < 1000 else 0
     return f"{value:,.{places}f}".replace("-", MINUS)
 
@@ -94,17 +95,17 @@ def _superscript(exponent: int) -> str:
 
 
 def exact(value: float) -> str:
-    """A value with twelve significant digits, for numbers that differ late."""
+    """Write a value with twelve significant digits, for numbers that differ late."""
     return f"{value:.12g}".replace("-", MINUS) if math.isfinite(value) else number(value)
 
 
 def count(value: float) -> str:
-    """A number of rows; weighted rows keep one decimal."""
+    """Write a number of rows; weighted rows keep one decimal."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
 def short_count(value: float) -> str:
-    """A number of rows in at most four characters, for a label in a chart."""
+    """Write a number of rows in at most four characters, for a label in a chart."""
     if value < 1000:
         return f"{value:.0f}"
     for unit, size in (("k", 1e3), ("M", 1e6), ("G", 1e9)):
@@ -116,5 +117,5 @@ def short_count(value: float) -> str:
 
 
 def rows(value: float) -> str:
-    """A number of rows with its noun."""
+    """Write a number of rows with its noun."""
     return "1 row" if value == 1 else f"{count(value)} rows"

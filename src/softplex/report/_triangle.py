@@ -37,7 +37,8 @@ def barycentric_layout(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     >>> barycentric_layout(np.array([[0.0, 0.0, 1.0]]))
     array([[0.5, 0. ]])
     """
-    return np.asarray(probabilities, dtype=np.float64) @ _CORNERS
+    places: NDArray[np.float64] = np.asarray(probabilities, dtype=np.float64) @ _CORNERS
+    return places
 
 
 @dataclass(frozen=True)

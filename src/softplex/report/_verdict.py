@@ -27,7 +27,7 @@ class Verdict:
 
 
 def verdict(evaluation: Evaluation) -> Verdict:
-    """What the scores say about trust, most important first."""
+    """Say what the scores tell about trust, most important first."""
     tone, headline = _headline(evaluation)
     sentences = (
         _accuracy(evaluation),
@@ -42,7 +42,7 @@ def verdict(evaluation: Evaluation) -> Verdict:
 
 
 def metric(evaluation: Evaluation, key: str) -> Estimate:
-    """A score, or NaN where it was not computed."""
+    """Find a score, or NaN where it was not computed."""
     return evaluation.metrics.get(key, _UNKNOWN)
 
 
@@ -72,7 +72,7 @@ def _floor(estimate: Estimate) -> float:
 
 
 def _is_honest(evaluation: Evaluation) -> bool:
-    """A small calibration error, or one that the bins' own intervals explain."""
+    """Tell a small error, or one that the bins' own intervals explain, from a real one."""
     if metric(evaluation, "ece").value <= SMALL_ERROR:
         return True
     curve = evaluation.reliability
@@ -102,7 +102,7 @@ def _accuracy(evaluation: Evaluation) -> str:
 
 
 def _said_and_was(curve: ReliabilityCurve) -> tuple[str, ...]:
-    """The bins nearest to 60, 80 and 95 % that hold enough rows to be worth a sentence."""
+    """Quote the bins nearest to 60, 80 and 95 % that hold enough rows to be worth a sentence."""
     full = np.flatnonzero(np.asarray(curve.count) >= ROWS_FOR_A_SENTENCE)
     if full.size == 0:
         return ()
