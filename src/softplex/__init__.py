@@ -7,10 +7,8 @@ do not pay for torch, scikit-learn or pandas.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from softplex.calibrators import CalibratedClassifier as CalibratedClassifier
 
 __version__ = "0.1.0"
 

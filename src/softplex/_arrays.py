@@ -1,0 +1,86 @@
+"""The boundary between NumPy and torch, devices and dtypes: nothing else crosses it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from softplex.exceptions import InvalidInput
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def to_numpy(array: Any) -> Any:
+    """Give a torch tensor as a NumPy array on the host; anything else unchanged."""
+    return array.detach().cpu().numpy() if isinstance(array, Tensor) else array
+
+
+def to_tensor(
+    array: Any, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+) -> Tensor:
+    """Give an array as a tensor, without a copy where dtype and device allow it."""
+    if isinstance(array, Tensor):
+        return array.to(device=device, dtype=dtype)
+    values = np.asarray(array)
+    if not values.flags.writeable or any(stride < 0 for stride in values.strides):
+        values = values.copy()
+    return torch.from_numpy(values).to(device=device, dtype=dtype)
+
+
+def to_float_tensor(array: Any) -> Tensor:
+    """Give an array as a floating-point tensor; integers become float64."""
+    tensor = to_tensor(array)
+    return tensor if tensor.dtype in FLOATS else tensor.to(torch.float64)
+
+
+def answer_in_kind(result: Tensor, like: Any) -> Any:
+    """Give the result as a tensor if the question came as one, else as a NumPy array."""
+    return result if isinstance(like, Tensor) else to_numpy(result)
+
+
+def sparse_tensor(matrix: sparse.csr_matrix, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Give a SciPy CSR matrix as a torch CSR tensor."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*Sparse (CSR|invariant)")
+        return torch.sparse_csr_tensor(
+            to_tensor(matrix.indptr),
+            to_tensor(matrix.indices),
+            to_tensor(matrix.data, dtype=dtype),
+            size=matrix.shape,
+            dtype=dtype,
+            device=device,
+            check_invariants=False,
+        )
+
+
+def as_device(device: torch.device | str | None) -> torch.device:
+    """Name a device, the processor by default; refuse one that is not here."""
+    try:
+        chosen = torch.device("cpu" if device is None else device)
+    except RuntimeError as error:
+        raise InvalidInput(
+            f"device must name a torch device such as 'cpu' or 'cuda', but got {device!r}."
+        ) from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise InvalidInput(
+            f"device={device!r} asks for a GPU, but torch sees none here. Use device='cpu'."
+        )
+    return chosen
+
+
+def as_dtype(dtype: Any) -> torch.dtype | None:
+    """Name a floating-point dtype in torch's words; None stays None."""
+    if dtype is None or dtype in (torch.float32, torch.float64):
+        return dtype  # type: ignore[no-any-return]
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in ("float32", "float64"):
+        raise InvalidInput(f"dtype must be None, 'float32' or 'float64', but got {dtype!r}.")
+    return torch.float32 if name == "float32" else torch.float64

@@ -1,0 +1,46 @@
+"""Splits into training and held-out rows, shared by the estimators that hold rows out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold, StratifiedKFold, check_cv
+
+from softplex.exceptions import InvalidInput
+from softplex.objective import Status
+
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def make_folds(who: str, cv: Any, X: Any, y: NDArray[Any], groups: Any) -> list[Fold]:
+    """Give the folds: stratified for a number, by group where groups are given, else as told.
+
+    With fewer rows of every class than folds, there are as many folds as the largest class allows.
+    """
+    if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
+        splitter = _splitter(who, int(cv), y, groups)
+    elif isinstance(cv, Iterable) or hasattr(cv, "split"):
+        splitter = check_cv(cv, y, classifier=True)
+    else:
+        raise InvalidInput(f"{who} needs cv as a number >= 2, a splitter or splits, got {cv!r}.")
+    return list(splitter.split(X, y, groups))
+
+
+def _splitter(who: str, cv: int, y: NDArray[Any], groups: Any) -> Any:
+    if cv < 2:
+        raise InvalidInput(f"{who} needs cv >= 2 folds, but got {cv}.")
+    if groups is not None:
+        return GroupKFold(min(cv, len(np.unique(groups))))
+    largest = max(Counter(y.tolist()).values())
+    return StratifiedKFold(max(min(cv, largest), 2), shuffle=True, random_state=0)
+
+
+def stop_if_interrupted(estimator: Any) -> None:
+    """A fit that ended by Ctrl-C ends the work around it too."""
+    certificate = getattr(estimator, "certificate_", None)
+    if certificate is not None and certificate.status is Status.INTERRUPTED:
+        raise KeyboardInterrupt

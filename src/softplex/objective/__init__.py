@@ -1,0 +1,15 @@
+"""A convex loss plus a penalty over data: value, gradient, and a dual bound on the optimum."""
+
+from softplex.objective._certificate import Certificate, Status
+from softplex.objective._coordinates import Coordinates
+from softplex.objective._dual import certified_gap
+from softplex.objective._ridge import Point, RidgeObjective
+
+__all__ = [
+    "Certificate",
+    "Coordinates",
+    "Point",
+    "RidgeObjective",
+    "Status",
+    "certified_gap",
+]

@@ -1,0 +1,68 @@
+"""What a fit proves about itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+
+class Status(str, Enum):
+    """How a fit ended; the value is the sentence that a user reads."""
+
+    CONVERGED = "The asked relative duality gap was reached."
+    MAX_ITER = "The iteration limit came before the asked gap: raise max_iter or tol."
+    STALLED = (
+        "The arithmetic allows no further progress: raise tol, or use dtype='float64' and scale "
+        "the features."
+    )
+    INTERRUPTED = "The fit was interrupted; these are the best parameters so far."
+
+    @property
+    def sentence(self) -> str:
+        """The status in words."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A proof of how far a fit is from the optimum: dual <= optimum <= primal.
+
+    All numbers are float64, evaluated on the final parameters, in the units of the objective
+    C x sum(weighted losses) + penalty (losses in nats).
+
+    Parameters
+    ----------
+    primal : float
+        The objective at the fitted parameters.
+    dual : float
+        A lower bound on the objective at any parameters.
+    gap : float
+        primal - dual, summed from non-negative terms so that no digits cancel.
+    status : Status
+        How the fit ended.
+
+    Examples
+    --------
+    >>> Certificate(primal=2.0, dual=1.5, gap=0.5, status=Status.CONVERGED).relative_gap
+    0.25
+    """
+
+    primal: float
+    dual: float
+    gap: float
+    status: Status
+
+    @property
+    def relative_gap(self) -> float:
+        """gap / abs(primal); 0 where both are 0."""
+        if self.gap == 0.0:
+            return 0.0
+        return self.gap / abs(self.primal) if self.primal else math.inf
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the certificate as plain JSON values."""
+        numbers = asdict(self)
+        numbers["status"] = self.status.name.lower()
+        return {**numbers, "relative_gap": self.relative_gap, "sentence": self.status.sentence}

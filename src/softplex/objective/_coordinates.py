@@ -1,0 +1,53 @@
+r"""The coordinates in which a solver works: features centred and scaled.
+
+With z = (x - shift) / scale, parameters V and c of the scaled features stand for
+
+.. math:: W = V / scale, \qquad b = c - W\, shift.
+
+Centring takes the coupling between weights and intercept out of the curvature, and scaling makes
+float32 products safe on columns of any size; the penalty stays that of W.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Shift and scale of each feature, ``(d,)`` in float64."""
+
+    shift: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of_moments(cls, mean: Tensor, mean_square: Tensor, *, centre: bool) -> Coordinates:
+        """Centre on the mean (if there is an intercept) and scale to unit mean square."""
+        shift = mean if centre else torch.zeros_like(mean)
+        variance = mean_square - mean.square() if centre else mean_square
+        # A column whose spread is rounding error of its mean is constant.
+        constant = variance <= 1e-13 * mean_square
+        return cls(shift, torch.where(constant, 1.0, variance.clamp_min(0.0).sqrt()))
+
+    @property
+    def penalty_weight(self) -> Tensor:
+        """rho with ||W||^2 = sum_j rho_j ||V_j||^2."""
+        return self.scale.pow(-2)
+
+    def to_user(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Give (W, b) of the stacked parameters ``theta = [V | c]``."""
+        weight = theta[:, :-1] / self.scale
+        return weight, theta[:, -1] - weight @ self.shift
+
+    def from_user(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """Give the stacked parameters of (W, b)."""
+        intercept = bias + weight @ self.shift
+        return torch.cat([weight * self.scale, intercept[:, None]], 1)
+
+    def pull_back(self, weight_gradient: Tensor, bias_gradient: Tensor) -> Tensor:
+        """Give the gradient in theta of a function whose gradients in W and b are these."""
+        centred = weight_gradient - torch.outer(bias_gradient, self.shift)
+        return torch.cat([centred / self.scale, bias_gradient[:, None]], 1)

@@ -1,0 +1,119 @@
+r"""The ridge-penalised loss of a linear head over data.
+
+.. math:: P(W, b) = \sum_i s_i\, l(W x_i + b, q_i) + \tfrac12 \|W\|^2, \qquad s_i = C w_i
+
+which is scikit-learn's objective. The intercept is not penalised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from softplex.exceptions import SolverRefused
+from softplex.losses import CrossEntropy
+from softplex.objective._coordinates import Coordinates
+from softplex.streaming import (
+    DenseFeatures,
+    Features,
+    Targets,
+    linear_hessian,
+    linear_loss_and_gradient,
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """The objective at some parameters.
+
+    ``gap`` estimates the duality gap from the gradient alone: exact but for the intercept's part,
+    which is the quadratic estimate.
+    """
+
+    theta: Tensor
+    value: float
+    gradient: Tensor
+    gap: float
+
+
+@dataclass(frozen=True)
+class RidgeObjective:
+    """Value, gradient and gap estimate as a function of ``theta = [V | c]``, ``(r, d + 1)``.
+
+    Parameters
+    ----------
+    features : Features
+        Rows of features.
+    targets : Targets
+        Targets with the weights s_i.
+    loss : CrossEntropy
+        The loss of one row.
+    coordinates : Coordinates
+        The solver's coordinates.
+    transformed : bool
+        Whether the features already stand in these coordinates.
+    fit_intercept : bool
+        Whether c moves.
+    class_curvature : tensor (r,)
+        Curvature of the loss in each score at zero weights, p (1 - p), for the estimate.
+    """
+
+    features: Features
+    targets: Targets
+    loss: CrossEntropy
+    coordinates: Coordinates
+    transformed: bool
+    fit_intercept: bool
+    class_curvature: Tensor
+
+    def __call__(self, theta: Tensor) -> Point:
+        """Evaluate at theta."""
+        weight, bias = (
+            (theta[:, :-1], theta[:, -1]) if self.transformed else self.coordinates.to_user(theta)
+        )
+        loss, weight_gradient, bias_gradient = linear_loss_and_gradient(
+            self.features, weight, bias, self.targets, self.loss
+        )
+        if self.transformed:
+            gradient = torch.cat([weight_gradient, bias_gradient[:, None]], 1)
+        else:
+            gradient = self.coordinates.pull_back(weight_gradient, bias_gradient)
+        if not self.fit_intercept:
+            gradient[:, -1] = 0.0
+        rho = self.coordinates.penalty_weight
+        penalised = theta[:, :-1] * rho
+        gradient[:, :-1] += penalised
+        value = loss + 0.5 * float((penalised * theta[:, :-1]).sum())
+        return Point(theta, value, gradient, self._gap(gradient, rho))
+
+    def hessian(self, theta: Tensor) -> Tensor:
+        """Give the Hessian in theta, flattened row by row; for transformed dense features.
+
+        An intercept that does not move, and the sum of the intercepts, which changes no
+        probability, get a curvature of their own, so that the matrix is positive definite.
+        """
+        features = self.features
+        if not (self.transformed and isinstance(features, DenseFeatures)):
+            raise SolverRefused(
+                "Newton's method needs dense features in the solver's coordinates; use L-BFGS."
+            )
+        r, width = theta.shape
+        hessian = linear_hessian(features, theta[:, :-1], theta[:, -1], self.targets)
+        rho = torch.nn.functional.pad(self.coordinates.penalty_weight, (0, 1))
+        hessian.diagonal().add_(rho.repeat(r))
+        intercepts = torch.arange(1, r + 1, device=theta.device) * width - 1
+        if not self.fit_intercept:
+            hessian[intercepts] = 0.0
+            hessian[:, intercepts] = 0.0
+            hessian[intercepts, intercepts] = 1.0
+        elif r == self.targets.n_classes:
+            size = float(self.targets.weight.sum()) / r**2
+            hessian[intercepts[:, None], intercepts] += size
+        return hessian
+
+    def _gap(self, gradient: Tensor, rho: Tensor) -> float:
+        weights = float((gradient[:, :-1].square() / rho).sum())
+        curvature = self.class_curvature * float(self.targets.weight.sum())
+        return 0.5 * (weights + float((gradient[:, -1].square() / curvature).sum()))

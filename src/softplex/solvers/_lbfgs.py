@@ -1,0 +1,121 @@
+"""L-BFGS with a preconditioner as its initial inverse Hessian.
+
+Nocedal and Wright (2006), Numerical Optimization, algorithm 7.4, in which the scaled identity is
+replaced by the preconditioner; the iterates are those of plain L-BFGS in whitened coordinates.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from softplex.objective import Point, RidgeObjective, Status
+from softplex.solvers._linesearch import Trial, search
+from softplex.solvers._preconditioner import Preconditioner
+from softplex.solvers._result import Iteration
+
+HISTORY = 10
+
+
+@dataclass(frozen=True)
+class _Pair:
+    step: Tensor
+    change: Tensor
+    curvature: float
+
+
+@dataclass
+class Progress:
+    """What one stage hands to the next: curvature pairs, counts, history."""
+
+    max_iter: int
+    report: Callable[[Iteration], None]
+    pairs: deque[_Pair] = field(default_factory=lambda: deque(maxlen=HISTORY))
+    history: list[Iteration] = field(default_factory=list)
+    n_iter: int = 0
+    evaluations: int = 0
+
+    def learn(self, point: Point, following: Point) -> None:
+        """Keep the pair of a step, if the objective is curved along it."""
+        step = following.theta - point.theta
+        change = following.gradient - point.gradient
+        curvature = _dot(step, change)
+        if curvature > 0.0:
+            self.pairs.append(_Pair(step, change, curvature))
+
+    def record(self, point: Point) -> None:
+        """Note where the fit stands."""
+        entry = Iteration(self.n_iter, self.evaluations, point.value, point.gap)
+        self.history.append(entry)
+        self.report(entry)
+
+
+def lbfgs(
+    objective: RidgeObjective,
+    theta: Tensor,
+    precondition: Preconditioner,
+    progress: Progress,
+    *,
+    tol: float,
+) -> tuple[Point, Status]:
+    """Minimise until the estimated relative gap is at most ``tol``.
+
+    Returns the last point and how the stage ended. Ctrl-C ends it too, with the best point so far.
+    """
+    point = objective(theta)
+    progress.evaluations += 1
+    try:
+        while True:
+            progress.record(point)
+            if point.gap <= tol * abs(point.value):
+                return point, Status.CONVERGED
+            if progress.n_iter >= progress.max_iter:
+                return point, Status.MAX_ITER
+            direction = -_inverse_hessian(point.gradient, progress.pairs, precondition)
+            following = line_step(objective, point, direction, progress)
+            if following is None:
+                return point, Status.STALLED
+            progress.learn(point, following)
+            point = following
+            progress.n_iter += 1
+    except KeyboardInterrupt:
+        return point, Status.INTERRUPTED
+
+
+def line_step(
+    objective: RidgeObjective, point: Point, direction: Tensor, progress: Progress
+) -> Point | None:
+    """Go along a direction to a point that satisfies the Wolfe conditions; None if there is none."""
+    slope = _dot(direction, point.gradient)
+    if not slope < 0.0:
+        return None
+
+    def at(step: float) -> tuple[Point, float]:
+        trial = objective(point.theta + step * direction)
+        return trial, _dot(trial.gradient, direction)
+
+    rounding = 4 * torch.finfo(objective.features.dtype).eps * abs(point.value)
+    trial, evaluations = search(at, Trial(0.0, point, slope), rounding)
+    progress.evaluations += evaluations
+    return None if trial is None else trial.point
+
+
+def _inverse_hessian(gradient: Tensor, pairs: deque[_Pair], precondition: Preconditioner) -> Tensor:
+    """The two-loop recursion."""
+    vector, weights = gradient.clone(), []
+    for pair in reversed(pairs):
+        weight = _dot(pair.step, vector) / pair.curvature
+        weights.append(weight)
+        vector.sub_(pair.change, alpha=weight)
+    vector = precondition(vector)
+    for pair, weight in zip(pairs, reversed(weights), strict=True):
+        vector.add_(pair.step, alpha=weight - _dot(pair.change, vector) / pair.curvature)
+    return vector
+
+
+def _dot(left: Tensor, right: Tensor) -> float:
+    return float(torch.dot(left.reshape(-1), right.reshape(-1)))

@@ -1,0 +1,233 @@
+"""Ridge-penalised softmax to a certified gap: float32 products first, float64 where needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from softplex._arrays import to_tensor
+from softplex.losses import CrossEntropy, smoothing_line
+from softplex.objective import Certificate, Coordinates, RidgeObjective, Status, certified_gap
+from softplex.solvers._lbfgs import Progress, lbfgs
+from softplex.solvers._newton import newton
+from softplex.solvers._preconditioner import make_preconditioner
+from softplex.solvers._result import Iteration, Solution
+from softplex.streaming import DenseFeatures, Features, Targets, as_features
+
+# Multiplications in one product below which float64 costs nothing that anyone would notice.
+_SMALL = 3_000_000
+# Parameters above which the Hessian is not formed.
+_NEWTON_SIZE = 1500
+# Attempts at a float64 finish, each to a smaller gap, before the arithmetic is said to be spent.
+_FINISHES = 4
+
+
+@dataclass(frozen=True)
+class RidgeProblem:
+    """Data, targets and settings of one fit.
+
+    Parameters
+    ----------
+    X : array or CSR matrix (n, d)
+        Features, float32 or float64.
+    targets : Targets
+        With the weights C w_i, on the device.
+    loss : CrossEntropy
+        The loss of one row.
+    fit_intercept : bool
+        Whether there is an intercept.
+    n_columns : int
+        Score columns: k, or 1 for two classes.
+    dtype : torch.dtype or None
+        Of the products; None begins in float32 where the data are large.
+    """
+
+    X: Any
+    targets: Targets
+    loss: CrossEntropy
+    fit_intercept: bool
+    n_columns: int
+    dtype: torch.dtype | None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the products are formed."""
+        return self.targets.weight.device
+
+    def features(self, dtype: torch.dtype) -> Features:
+        """Give the data as features of a dtype."""
+        return as_features(self.X, dtype, self.device, self.targets.n_classes)
+
+
+def solve_ridge(
+    problem: RidgeProblem,
+    *,
+    tol: float,
+    max_iter: int,
+    start: tuple[Tensor, Tensor] | None = None,
+    report: Callable[[Iteration], None] = lambda _: None,
+) -> Solution:
+    """Minimise the objective until its certified relative gap is at most ``tol``.
+
+    Parameters
+    ----------
+    problem : RidgeProblem
+        What to fit.
+    tol : float
+        The asked relative duality gap.
+    max_iter : int
+        Iterations over all stages.
+    start : (weight, bias), optional
+        Where to begin; zero weights and the log prior by default.
+    report : callable
+        Told of every iteration.
+
+    Returns
+    -------
+    Solution
+    """
+    precise = _precise_objective(problem)
+    working = _working_objective(problem, precise)
+    theta = precise.coordinates.from_user(*(start or _default_start(problem)))
+    progress = Progress(max_iter, report)
+    small = _newton_pays(problem)
+    precondition = None if small else make_preconditioner(working)
+
+    def stage(
+        objective: RidgeObjective, theta: Tensor, target: float
+    ) -> tuple[Tensor, Certificate]:
+        if precondition is None:
+            point, status = newton(objective, theta, progress, tol=target)
+        else:
+            point, status = lbfgs(objective, theta, precondition, progress, tol=target)
+        theta = _centred(point.theta)
+        return theta, _certify(precise, theta, status, tol)
+
+    single = working.features.dtype == torch.float32
+    floor = _float32_floor(working) if single else 0.0
+    theta, certificate = stage(working, theta, max(tol, floor))
+    if single and problem.dtype is None:
+        working = precise
+    target = tol
+    for _ in range(_FINISHES):
+        stopped = certificate.status in (Status.INTERRUPTED, Status.MAX_ITER)
+        if certificate.relative_gap <= tol or stopped or working.features.dtype != torch.float64:
+            break
+        theta, certificate = stage(working, theta, target)
+        target *= 0.1
+    weight, bias = precise.coordinates.to_user(theta)
+    return Solution(weight, bias, certificate, progress.n_iter, tuple(progress.history))
+
+
+def _precise_objective(problem: RidgeProblem) -> RidgeObjective:
+    """The objective on the data as they came, in float64."""
+    features = problem.features(torch.float64)
+    moments = features.moments(problem.targets.weight)
+    prior = _prior(problem)
+    return RidgeObjective(
+        features=features,
+        targets=problem.targets,
+        loss=problem.loss,
+        coordinates=Coordinates.of_moments(*moments, centre=problem.fit_intercept),
+        transformed=False,
+        fit_intercept=problem.fit_intercept,
+        class_curvature=(prior * (1.0 - prior))[-problem.n_columns :],
+    )
+
+
+def _working_objective(problem: RidgeProblem, precise: RidgeObjective) -> RidgeObjective:
+    """The objective in the dtype of the products; dense data centred and scaled once."""
+    n, d = problem.X.shape
+    small = n * d * problem.n_columns <= _SMALL or _newton_pays(problem)
+    dtype = torch.float64 if _newton_pays(problem) else problem.dtype
+    dtype = dtype or (torch.float64 if small else torch.float32)
+    sparse_input = sparse.issparse(problem.X)
+    if dtype == torch.float64 and not small:
+        return precise
+    if sparse_input and not _newton_pays(problem):
+        return replace(precise, features=problem.features(dtype))
+    shift, scale = precise.coordinates.shift, precise.coordinates.scale
+    scaled = torch.empty(n, d, dtype=dtype, device=problem.device)
+    dense = problem.X.toarray() if sparse_input else problem.X
+    X = to_tensor(dense, device=problem.device)
+    for start in range(0, n, 4096):
+        rows = slice(start, start + 4096)
+        scaled[rows] = (X[rows].to(torch.float64) - shift) / scale
+    return replace(precise, features=DenseFeatures(scaled, dtype), transformed=True)
+
+
+def _newton_pays(problem: RidgeProblem) -> bool:
+    """Ten Newton steps against three hundred of L-BFGS, in operations and calls.
+
+    A Newton step forms 2 n p^2 numbers and factors p^3 / 3, p = r (d + 1); an L-BFGS step forms
+    4 n d r, and its forty-odd calls cost as much as some 10 million operations.
+    """
+    n, d = problem.X.shape
+    size = problem.n_columns * (d + 1)
+    newton_work = 10 * (2 * n * size**2 + size**3 / 3)
+    lbfgs_work = 300 * (4 * n * d * problem.n_columns + 1e7)
+    return bool(size <= _NEWTON_SIZE and newton_work <= lbfgs_work)
+
+
+def _prior(problem: RidgeProblem) -> Tensor:
+    """Weighted mean of the smoothed targets, ``(k,)``."""
+    targets = problem.targets
+    total = torch.zeros(targets.n_classes, dtype=torch.float64, device=problem.device)
+    if targets.values.ndim == 2:
+        total += targets.weight @ targets.values.to(torch.float64)
+    else:
+        total.index_add_(0, targets.values, targets.weight)
+    slope, floor = smoothing_line(
+        problem.loss.smoothing, problem.loss.smoothing_kind, targets.n_classes
+    )
+    return slope * total / total.sum() + floor
+
+
+def _default_start(problem: RidgeProblem) -> tuple[Tensor, Tensor]:
+    r, d = problem.n_columns, problem.X.shape[1]
+    weight = torch.zeros(r, d, dtype=torch.float64, device=problem.device)
+    if not problem.fit_intercept:
+        return weight, weight.new_zeros(r)
+    log_prior = _prior(problem).log()
+    return weight, log_prior - log_prior.mean() if r > 1 else log_prior[1:] - log_prior[0]
+
+
+def _centred(theta: Tensor) -> Tensor:
+    """Subtract the mean over the classes: no probability changes, and the penalty falls."""
+    return theta - theta.mean(0) if len(theta) > 1 else theta
+
+
+def _float32_floor(objective: RidgeObjective) -> float:
+    """The relative gap below which float32 gradients are rounding noise, roughly.
+
+    An entry of the gradient is off by about eps times the total weight times the size of a
+    residual; the gap is half the sum of their squares in the units of the penalty.
+    """
+    total = float(objective.targets.weight.sum())
+    noise = 0.2 * torch.finfo(torch.float32).eps * total
+    rows = len(objective.class_curvature)
+    gap = 0.5 * rows * noise**2 * float((1.0 / objective.coordinates.penalty_weight).sum())
+    return gap / (0.1 * total)
+
+
+def _certify(objective: RidgeObjective, theta: Tensor, status: Status, tol: float) -> Certificate:
+    weight, bias = objective.coordinates.to_user(theta)
+    primal, gap = certified_gap(
+        objective.features,
+        weight,
+        bias,
+        objective.targets,
+        objective.loss,
+        fit_intercept=objective.fit_intercept,
+    )
+    certificate = Certificate(primal, primal - gap, gap, status)
+    if certificate.relative_gap <= tol:
+        return replace(certificate, status=Status.CONVERGED)
+    if status is Status.CONVERGED:
+        return replace(certificate, status=Status.STALLED)
+    return certificate

@@ -1,0 +1,182 @@
+"""Dense and CSR features behind one small interface.
+
+Scores of a block are class-major, ``(k, rows)``: for few classes the two products
+``W X_b^T`` and ``D X_b`` and the passes over the classes are then contiguous, which halves the
+time of a block against the ``(rows, k)`` layout.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from softplex._arrays import sparse_tensor, to_tensor
+
+# Numbers in a block of scores: it stays in the second-level cache together with its features.
+_BLOCK_SCORES = 1 << 18
+_MIN_ROWS, _MAX_ROWS = 128, 1024
+# The products of a CSR block write (d, k) numbers each time, so few large blocks are better.
+_SPARSE_BLOCK_SCORES = 1 << 22
+
+
+class Features(ABC):
+    """Rows of features that multiply weights, block by block, in one floating-point dtype."""
+
+    n: int
+    d: int
+    dtype: torch.dtype
+    device: torch.device
+
+    @abstractmethod
+    def blocks(self, n_classes: int) -> Iterator[slice]:
+        """Give the row blocks in order."""
+
+    @abstractmethod
+    def scores(self, rows: slice, weight: Tensor, bias: Tensor) -> Tensor:
+        """Give the scores of a block, class-major ``(k, rows)``."""
+
+    @abstractmethod
+    def add_product(self, rows: slice, left: Tensor, out: Tensor) -> None:
+        """Add ``left (k, rows) @ X[rows]`` to ``out (k, d)``, which is float64."""
+
+    @abstractmethod
+    def moments(self, row_weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the weighted mean and mean square of each column, in float64."""
+
+    @abstractmethod
+    def gram(self, row_weight: Tensor) -> Tensor:
+        """Give ``X^T diag(row_weight) X``, ``(d, d)`` in float64."""
+
+
+class DenseFeatures(Features):
+    """A dense matrix ``(n, d)``; blocks of another dtype are converted as they pass.
+
+    Parameters
+    ----------
+    X : tensor (n, d)
+        The features, of any floating-point dtype.
+    dtype : torch.dtype
+        The dtype of the products.
+    """
+
+    def __init__(self, X: Tensor, dtype: torch.dtype) -> None:
+        self._X = X
+        self.n, self.d = X.shape
+        self.dtype, self.device = dtype, X.device
+
+    def block(self, rows: slice) -> Tensor:
+        """Give some rows in the dtype of the products."""
+        return self._X[rows].to(self.dtype)
+
+    def blocks(self, n_classes: int) -> Iterator[slice]:
+        rows = min(max(_BLOCK_SCORES // max(n_classes, 1), _MIN_ROWS), _MAX_ROWS)
+        return _slices(self.n, rows if self.device.type == "cpu" else 32 * rows)
+
+    def scores(self, rows: slice, weight: Tensor, bias: Tensor) -> Tensor:
+        return torch.addmm(bias[:, None], weight, self.block(rows).T)
+
+    def add_product(self, rows: slice, left: Tensor, out: Tensor) -> None:
+        out.add_(left @ self.block(rows))
+
+    def moments(self, row_weight: Tensor) -> tuple[Tensor, Tensor]:
+        total = row_weight.sum()
+        mean = torch.zeros(self.d, dtype=torch.float64, device=self.device)
+        for rows in _slices(self.n, _MAX_ROWS):
+            mean += row_weight[rows] @ self._X[rows].to(torch.float64)
+        mean /= total
+        square = mean.square()
+        spread = torch.zeros_like(mean)
+        for rows in _slices(self.n, _MAX_ROWS):
+            # Around the mean first: a large offset would eat the digits of the variance.
+            spread += row_weight[rows] @ (self._X[rows].to(torch.float64) - mean).square()
+        return mean, square + spread / total
+
+    def gram(self, row_weight: Tensor) -> Tensor:
+        out = torch.zeros(self.d, self.d, dtype=torch.float64, device=self.device)
+        root = row_weight.sqrt()
+        for rows in _slices(self.n, 16 * _MAX_ROWS):
+            block = self.block(rows) * root[rows, None].to(self.dtype)
+            out += _self_product(block)
+        return out
+
+
+class SparseFeatures(Features):
+    """A CSR matrix ``(n, d)``, kept as blocks together with their transposes.
+
+    Parameters
+    ----------
+    X : scipy.sparse CSR (n, d)
+        The features.
+    dtype : torch.dtype
+        The dtype of the products.
+    device : torch.device
+        Where they are formed.
+    n_classes : int
+        Number of score columns, which sizes the blocks.
+    """
+
+    def __init__(
+        self, X: sparse.csr_matrix, dtype: torch.dtype, device: torch.device, n_classes: int
+    ) -> None:
+        self.n, self.d = X.shape
+        self.dtype, self.device = dtype, device
+        self._matrix = X
+        rows = max(_SPARSE_BLOCK_SCORES // max(n_classes, 1), _MIN_ROWS)
+        self._pairs: dict[int, tuple[slice, Tensor, Tensor]] = {}
+        for block in _slices(self.n, rows):
+            part = X[block] if self.n > rows else X
+            self._pairs[block.start] = (
+                block,
+                sparse_tensor(part, dtype, device),
+                sparse_tensor(part.T.tocsr(), dtype, device),
+            )
+
+    def blocks(self, n_classes: int) -> Iterator[slice]:  # noqa: ARG002 - sized at the start
+        return (block for block, _, _ in self._pairs.values())
+
+    def scores(self, rows: slice, weight: Tensor, bias: Tensor) -> Tensor:
+        return (self._pairs[rows.start][1] @ weight.T.contiguous()).add_(bias).T
+
+    def add_product(self, rows: slice, left: Tensor, out: Tensor) -> None:
+        out.add_((self._pairs[rows.start][2] @ left.T.contiguous()).T)
+
+    def moments(self, row_weight: Tensor) -> tuple[Tensor, Tensor]:
+        weight = row_weight.cpu().numpy()
+        share = weight / weight.sum()
+        transposed = self._matrix.T
+        mean = transposed @ share
+        mean_square = transposed.multiply(transposed).astype(np.float64) @ share
+        return (
+            to_tensor(np.asarray(mean, dtype=np.float64), device=self.device),
+            to_tensor(np.asarray(mean_square), device=self.device),
+        )
+
+    def gram(self, row_weight: Tensor) -> Tensor:
+        weight = sparse.diags(row_weight.cpu().numpy())
+        wide = self._matrix.astype(np.float64)
+        return to_tensor((wide.T @ weight @ wide).toarray(), device=self.device)
+
+
+def as_features(X: Any, dtype: torch.dtype, device: torch.device, n_classes: int) -> Features:
+    """Wrap a dense array, a tensor or a SciPy CSR matrix."""
+    if sparse.issparse(X):
+        return SparseFeatures(X, dtype, device, n_classes)
+    return DenseFeatures(to_tensor(X, device=device), dtype)
+
+
+def _self_product(block: Tensor) -> Tensor:
+    """``block^T block`` in float64; NumPy recognises the symmetry and does half the work."""
+    if block.device.type == "cpu":
+        matrix = block.numpy()
+        return torch.from_numpy(matrix.T @ matrix).to(torch.float64)
+    return (block.T @ block).to(torch.float64)
+
+
+def _slices(n: int, rows: int) -> Iterator[slice]:
+    return (slice(start, min(start + rows, n)) for start in range(0, n, rows))

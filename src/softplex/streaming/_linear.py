@@ -1,0 +1,105 @@
+"""Scores, and the loss with its gradient, of a linear head, without ever holding ``(n, k)``.
+
+Products run in the dtype of the features; sums over rows are carried in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from softplex.losses import CrossEntropy
+from softplex.streaming._features import Features
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Class indices ``(n,)`` or rows on the simplex ``(n, k)``, and the weight of each row.
+
+    Parameters
+    ----------
+    values : tensor (n,) or (n, k)
+        The targets.
+    weight : tensor (n,) in float64
+        The weight of each row's loss.
+    n_classes : int
+        k.
+    """
+
+    values: Tensor
+    weight: Tensor
+    n_classes: int
+
+    def block(self, rows: slice, dtype: torch.dtype) -> Tensor:
+        """Give the targets of a block, soft ones in the dtype of its scores."""
+        values = self.values[rows]
+        return values.to(dtype) if values.ndim == 2 else values
+
+
+def score_blocks(
+    features: Features, weight: Tensor, bias: Tensor, n_classes: int
+) -> Iterator[tuple[slice, Tensor]]:
+    """Give each block of rows with its scores as ``(rows, k)``, a view of class-major memory.
+
+    A weight with one row fewer than there are classes is that of the classes after the first,
+    whose score is zero: two classes then need one score column.
+    """
+    weight, bias = weight.to(features.dtype), bias.to(features.dtype)
+    for rows in features.blocks(n_classes):
+        scores = features.scores(rows, weight, bias)
+        if len(weight) < n_classes:
+            scores = torch.cat([torch.zeros_like(scores[:1]), scores])
+        yield rows, scores.T
+
+
+def linear_scores(features: Features, weight: Tensor, bias: Tensor) -> Tensor:
+    """Give the scores ``X W^T + b``, ``(n, k)`` in the dtype of the features."""
+    k = len(weight)
+    out = torch.empty(features.n, k, dtype=features.dtype, device=features.device)
+    for rows, scores in score_blocks(features, weight, bias, k):
+        out[rows] = scores
+    return out
+
+
+def linear_loss_and_gradient(
+    features: Features, weight: Tensor, bias: Tensor, targets: Targets, loss: CrossEntropy
+) -> tuple[float, Tensor, Tensor]:
+    r"""Give the weighted loss and its gradients in weight and bias.
+
+    .. math:: L = \sum_i s_i\, l(W x_i + b, q_i), \quad
+              \partial L / \partial W = \sum_i s_i\, \partial l_i / \partial z_i\, x_i^T
+
+    Parameters
+    ----------
+    features : Features
+        ``(n, d)``.
+    weight, bias : tensors (r, d) and (r,)
+        r = k rows, or k - 1 when the first class has score zero.
+    targets : Targets
+        Targets and row weights s_i.
+    loss : CrossEntropy
+        The loss of one row.
+
+    Returns
+    -------
+    value : float
+        In nats, times the weights.
+    weight_gradient, bias_gradient : tensors (r, d) and (r,), float64
+    """
+    first = targets.n_classes - len(weight)
+    value = 0.0
+    weight_gradient = torch.zeros(weight.shape, dtype=torch.float64, device=features.device)
+    bias_gradient = torch.zeros(len(weight), dtype=torch.float64, device=features.device)
+    for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
+        values, gradient = loss.value_and_score_gradient(
+            scores, targets.block(rows, features.dtype), overwrite=True
+        )
+        row_weight = targets.weight[rows]
+        value += float(torch.dot(values.to(torch.float64), row_weight))
+        weighted = gradient.mul_(row_weight[:, None].to(features.dtype)).T[first:]
+        features.add_product(rows, weighted, weight_gradient)
+        bias_gradient += weighted.sum(1, dtype=torch.float64)
+    return value, weight_gradient, bias_gradient
