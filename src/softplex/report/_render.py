@@ -28,7 +28,7 @@ from softplex.report._sections import (
     loading_text,
     wrong_rows,
 )
-from softplex.report._text import count, isolated, readable, rows, whole_percent
+from softplex.report._text import count, head_and_tail, isolated, readable, rows, whole_percent
 from softplex.report._triangle import TriangleChart, triangle_chart
 from softplex.report._verdict import verdict
 
@@ -69,13 +69,15 @@ def _templates() -> PackageLoader:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=_templates(),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["head_and_tail"] = head_and_tail
+    return environment
 
 
 @cache

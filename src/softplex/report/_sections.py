@@ -128,7 +128,8 @@ def certificate_text(certificate: CertificateSummary) -> CertificateText:
     explanation = (
         "The primal value is the training objective that these coefficients reach; the dual value "
         "is a bound that no coefficients whatever can go below. The optimum lies between the two, "
-        f"so longer training could lower the objective by at most {_share(certificate)} of it."
+        "so longer training could lower the objective by at most "
+        f"{_share(certificate)} of its value."
         if is_bounded
         else "The primal value is the training objective that these coefficients reach. No bound "
         "below it could be computed for this fit, so nothing is said about how far the optimum is."
@@ -163,7 +164,10 @@ def data_text(data: DataSummary) -> DataText:
             ("Label column", readable(data.target)),
             ("Rows for training", count(data.train_rows)),
             ("Rows for this report", count(data.test_rows)),
-            ("Columns used", ", ".join(f"{many:,} {kind}" for kind, many in kinds.most_common())),
+            (
+                "Columns used",
+                ", ".join(_many(kind, columns) for kind, columns in kinds.most_common()),
+            ),
         ),
         columns=tuple(
             (readable(column.name), readable(column.kind), _note(column.note))
@@ -182,6 +186,11 @@ def data_text(data: DataSummary) -> DataText:
         ),
         notes=tuple(readable(note, 400) for note in data.notes),
     )
+
+
+def _many(kind: str, columns: int) -> str:
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    return f"{columns:,} {readable(kind if columns == 1 else plural)}"
 
 
 def _note(note: str) -> str:

@@ -10,6 +10,8 @@ MISSING = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 MINUS = "\N{MINUS SIGN}"
 NAME_LIMIT = 80
+LONG_NAME = 14
+TAIL = 6
 # Names may carry their own direction marks; an unclosed one would turn the text behind it.
 _DIRECTION_MARKS = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -32,6 +34,11 @@ def _clean_character(character: str) -> str:
     if category == "Cs" or (category == "Cc" and not character.isspace()):
         return "\N{REPLACEMENT CHARACTER}"
     return character
+
+
+def head_and_tail(name: str) -> tuple[str, str]:
+    """Split a long name before its last letters: names that begin alike differ at their ends."""
+    return (name, "") if len(name) <= LONG_NAME else (name[:-TAIL], name[-TAIL:])
 
 
 def isolated(value: Any, limit: int = 40) -> str:

@@ -145,7 +145,7 @@ def test_two_classes_share_one_row_of_coefficients(make_content: MakeContent) ->
     weights = FeatureWeights(np.array([[2.0, -1.0, 0.0]]), ("warm", "cold", "constant"))
     page = page_of(make_content(classes=("rain", "sun"), weights=weights))
     words = page.words()
-    assert "Speaks for it warm 2.000" in words
+    assert "Speaks for sun warm 2.000" in words
     assert "Speaks for rain cold \N{MINUS SIGN}1.000" in words
 
 

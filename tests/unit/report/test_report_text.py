@@ -7,6 +7,7 @@ import pytest
 from softplex.report._text import (
     count,
     exact,
+    head_and_tail,
     isolated,
     listed,
     number,
@@ -85,6 +86,11 @@ def test_names_are_one_clean_line() -> None:
 def test_long_names_are_cut() -> None:
     assert readable("x" * 10_000, 10) == "x" * 9 + "…"
     assert len(readable("ab " * 10_000)) <= 80
+
+
+def test_long_names_keep_their_last_letters_apart() -> None:
+    assert head_and_tail("short") == ("short", "")
+    assert head_and_tail("the same beginning 13") == ("the same beginn", "ing 13")
 
 
 def test_names_in_sentences_are_isolated() -> None:
