@@ -12,7 +12,7 @@ from softplex.report._content import FeatureWeights
 from softplex.report._selection import Floats, Indices, strongest
 from softplex.report._text import number, readable
 
-MOST_CLASSES = 200
+MOST_CLASSES = 150
 MOST_FEATURES = 8
 FEATURES_OF_MANY_CLASSES = 5
 MANY_CLASSES = 30

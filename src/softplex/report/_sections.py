@@ -14,7 +14,7 @@ from softplex.report._content import CertificateSummary, DataSummary, ReportCont
 from softplex.report._selection import class_indices, confidently_wrong, confused_pairs
 from softplex.report._text import count, exact, number, percent, readable
 
-MOST_CLASSES = 1000
+MOST_CLASSES = 200
 MOST_CELLS = 6
 MOST_COLUMNS = 300
 
@@ -38,7 +38,7 @@ class ClassLine:
 
 
 def class_lines(evaluation: Evaluation) -> tuple[ClassLine, ...]:
-    """Support, precision, recall, F1 and areas of each class, and what it is mistaken for."""
+    """Score each class, or the weakest of very many, and say what it is mistaken for."""
     confusion = np.asarray(evaluation.confusion)
     taken = {
         pair.true: f"{readable(evaluation.classes[pair.predicted])} ({count(pair.rows)})"
@@ -54,8 +54,15 @@ def class_lines(evaluation: Evaluation) -> tuple[ClassLine, ...]:
             ),
             taken.get(index, ""),
         )
-        for index, scores in enumerate(evaluation.per_class[:MOST_CLASSES])
+        for index in _weakest(evaluation)
+        for scores in (evaluation.per_class[index],)
     )
+
+
+def _weakest(evaluation: Evaluation) -> list[int]:
+    """Choose the classes with the lowest F1, in the order of the classes."""
+    f1 = np.array([scores.f1 for scores in evaluation.per_class], dtype=float)
+    return sorted(np.argsort(f1, kind="stable")[:MOST_CLASSES].tolist())
 
 
 def _bar(value: float) -> SortableNumber:
@@ -150,6 +157,7 @@ class DataText:
     column_note: str
     dropped: tuple[tuple[str, str], ...]
     class_counts: tuple[tuple[str, str, float], ...]
+    class_note: str
     notes: tuple[str, ...]
 
 
@@ -180,6 +188,9 @@ def data_text(data: DataSummary) -> DataText:
             (readable(column.name), _note(column.note) or readable(column.kind))
             for column in data.dropped[:MOST_COLUMNS]
         ),
+        class_note=f"The first {MOST_CLASSES} of {len(data.class_counts):,} classes are listed."
+        if len(data.class_counts) > MOST_CLASSES
+        else "",
         class_counts=tuple(
             (readable(label), count(rows), round(100 * rows / max(largest, 1), 1))
             for label, rows in list(data.class_counts.items())[:MOST_CLASSES]

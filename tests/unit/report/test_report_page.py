@@ -223,7 +223,7 @@ def test_many_classes_get_a_map_and_their_commonest_mistakes(make_content: MakeC
     assert "class 149" in html
 
 
-@pytest.mark.parametrize("k", [3, 150])
+@pytest.mark.parametrize("k", [3, 150, pytest.param(1000, marks=pytest.mark.slow)])
 def test_twenty_thousand_rows_stay_under_one_megabyte(make_content: MakeContent, k: int) -> None:
     classes = tuple(
         f"a rather long name of a class, as people write them, number {i}" for i in range(k)
