@@ -28,7 +28,8 @@ def test_the_python_of_the_readme_runs() -> None:
 
 
 def test_the_commands_of_the_readme_exist() -> None:
-    commands = set(re.findall(r"^softplex (\w+)", README.read_text("utf-8"), re.MULTILINE))
+    shell = re.findall(r"```sh\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    commands = set(re.findall(r"^softplex (\w+)", "\n".join(shell), re.MULTILINE))
     assert commands == {"fit", "predict", "evaluate", "show", "datasets"}
     for command in commands:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0

@@ -89,14 +89,28 @@ def write_artifacts(findings: Findings, folder: Path) -> dict[str, Any]:
     content = report_content(findings)
     metrics = metrics_content(findings)
     write_model(findings.trained.model, folder)
-    text = json.dumps(metrics, indent=1, allow_nan=False)
-    (folder / METRICS_FILE).write_text(text + "\n", encoding="utf-8")
+    (folder / METRICS_FILE).write_text(_json_text(metrics) + "\n", encoding="utf-8")
     batch = _test_predictions(findings)
     with row_writer(folder / PREDICTIONS_FILE, batch.schema) as write:
         write(batch)
     (folder / REPORT_FILE).write_text(render_report(content), encoding="utf-8")
     (folder / CARD_FILE).write_text(model_card(content), encoding="utf-8")
     return metrics
+
+
+def _json_text(content: dict[str, Any], indent: str = "") -> str:
+    """Write JSON with one line for each key of the upper two levels, so that it can be read."""
+    inner = indent + " "
+    lines = [
+        f"{inner}{json.dumps(key)}: "
+        + (
+            _json_text(value, inner)
+            if isinstance(value, dict) and not indent
+            else json.dumps(value, allow_nan=False)
+        )
+        for key, value in content.items()
+    ]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
 def metrics_content(findings: Findings) -> dict[str, Any]:
@@ -177,7 +191,7 @@ def _calibration_summary(trained: Trained) -> CalibrationSummary:
         return CalibrationSummary("The probabilities were not calibrated.")
     calibrator = trained.model.classifier.calibrator_
     temperature = float(calibrator.temperature_)
-    return CalibrationSummary(str(calibrator.status_.value), temperature)
+    return CalibrationSummary(calibrator.status_.sentence, temperature)
 
 
 def _row_ids(rows: Table, schema: Schema) -> tuple[Any, ...]:

@@ -153,7 +153,7 @@ def _figures(content: ReportContent) -> str:
 
 
 def _training(content: ReportContent) -> str:
-    parts = []
+    parts: list[str] = []
     if content.data:
         parts.extend(_safe(note) for note in content.data.notes)
         if content.data.dropped:

@@ -19,7 +19,7 @@ SIZES: Final = (
 
 def datasets(json_lines: JsonLines = False, debug: Debug = False) -> None:
     """List the bundled data sets, which `fit` takes by name; their label column is `target`."""
-    with session(json_lines=json_lines, debug=debug, interrupted="nothing was changed") as screen:
+    with session(json_lines=json_lines, debug=debug) as screen:
         rows = [
             [name, f"{n:,}", str(columns), str(classes), what]
             for name, n, columns, classes, what in SIZES

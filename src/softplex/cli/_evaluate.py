@@ -24,7 +24,7 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Measure the model in DIR on the labelled rows of TABLE."""
-    with session(json_lines=json_lines, debug=debug, interrupted="nothing was changed") as screen:
+    with session(json_lines=json_lines, debug=debug, steps=3) as screen:
         evaluation = _evaluation(folder, table, seed, screen)
         numbers = evaluation.to_dict()
         screen.table(metrics_grid(numbers))

@@ -116,7 +116,9 @@ def fit(
     DIR gets the model, report.html, metrics.json, predictions.parquet (the test rows) and a
     model card.
     """
-    with session(json_lines=json_lines, debug=debug, interrupted="nothing was saved") as screen:
+    with session(
+        json_lines=json_lines, debug=debug, interrupted="nothing was saved", steps=7
+    ) as screen:
         from softplex.cli._workflow import FitRequest, fit_folder
 
         request = FitRequest(

@@ -38,7 +38,7 @@ def metrics_grid(test: Mapping[str, Any], before: Mapping[str, Any] | None = Non
     """
     names = [name for name in HEADLINES if name in test]
     level = f"{100 * test['interval_level']:g} % interval"
-    columns = ("measure", f"{test['n']:,} rows", level)
+    columns: tuple[str, ...] = ("measure", f"{test['n']:,} rows", level)
     rows = [[HEADLINES[name], _number(test[name]), _interval(test, name)] for name in names]
     if before is not None:
         columns = (*columns, "before calibration")

@@ -50,7 +50,9 @@ def predict(
     Columns may stand in any order, others are ignored, and the label may be absent. The rows keep
     their order.
     """
-    with session(json_lines=json_lines, debug=debug, interrupted="nothing was saved") as screen:
+    with session(
+        json_lines=json_lines, debug=debug, interrupted="nothing was saved", steps=2
+    ) as screen:
         from softplex.cli._predicting import (
             PredictRequest,
             check_request,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 
 _LOG_WIDTH: Final = 160
@@ -113,29 +114,29 @@ class JsonScreen(Screen):
 
 
 class TextScreen(Screen):
-    """Lines for people: colours and a spinner on a terminal, plain lines elsewhere."""
+    """Lines for people: colours and a progress bar on a terminal, plain lines elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: int) -> None:
         from rich.console import Console
 
         width = None if sys.stdout.isatty() else _LOG_WIDTH
         self._out = Console(highlight=False, soft_wrap=True, width=width)
         self._aside = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._status = self._aside.status("starting") if self._aside.is_terminal else None
-        self._moving = False
+        self._bar = _progress_bar(self._aside) if self._aside.is_terminal else None
+        self._task = None if self._bar is None else self._bar.add_task("starting", total=steps)
+        self._begun = 0
 
     def step(self, text: str) -> None:
-        if self._status is None:
+        if self._bar is None or self._task is None:
             self._print(self._aside, f"{text} ...")
             return
-        self._status.update(text)
-        if not self._moving:
-            self._status.start()
-            self._moving = True
+        self._bar.update(self._task, completed=self._begun, description=text)
+        self._begun += 1
+        self._bar.start()
 
     def progress(self, text: str) -> None:
-        if self._status is not None:
-            self.step(text)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, description=text)
 
     def line(self, text: str) -> None:
         self._print(self._out, text)
@@ -148,26 +149,34 @@ class TextScreen(Screen):
         drawn = Table(*grid.columns, title=grid.title, title_justify="left", box=box.SIMPLE_HEAD)
         for row in _shortened(grid.rows):
             drawn.add_row(*(Text(cell) for cell in row))
+        self.close()
         self._out.print(drawn, soft_wrap=False)
 
     def warning(self, text: str) -> None:
         self._print(self._aside, f"warning: {text}", style="yellow")
 
     def result(self, outcome: Outcome) -> None:
-        self.close()
         self._print(self._out, outcome.sentence)
 
     def error(self, text: str) -> None:
-        self.close()
         self._print(self._aside, f"error: {text}", style="red")
 
     def close(self) -> None:
-        if self._status is not None and self._moving:
-            self._status.stop()
-            self._moving = False
+        """Take the bar down, so that what is printed next stands alone; a step brings it back."""
+        if self._bar is not None:
+            self._bar.stop()
 
     def _print(self, console: Console, text: str, style: str | None = None) -> None:
+        self.close()
         console.print(text, style=style, markup=False)
+
+
+def _progress_bar(console: Console) -> Progress:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    text = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), BarColumn(bar_width=20), TimeElapsedColumn(), text)
+    return Progress(*columns, console=console, transient=True)
 
 
 def _shortened(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
@@ -190,9 +199,9 @@ def finite(value: Any) -> Any:
 
 
 @contextmanager
-def opened_screen(json_lines: bool) -> Iterator[Screen]:
-    """Open the screen that the options ask for."""
-    screen: Screen = JsonScreen() if json_lines else TextScreen()
+def opened_screen(json_lines: bool, steps: int) -> Iterator[Screen]:
+    """Open the screen that the options ask for; `steps` are those of the command."""
+    screen: Screen = JsonScreen() if json_lines else TextScreen(steps)
     try:
         yield screen
     finally:

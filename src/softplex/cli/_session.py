@@ -19,7 +19,9 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def session(*, json_lines: bool, debug: bool, interrupted: str) -> Iterator[Screen]:
+def session(
+    *, json_lines: bool, debug: bool, interrupted: str = "nothing was changed", steps: int = 1
+) -> Iterator[Screen]:
     """Run a command: one sentence and an exit code for whatever goes wrong.
 
     Parameters
@@ -30,9 +32,11 @@ def session(*, json_lines: bool, debug: bool, interrupted: str) -> Iterator[Scre
         Show the traceback too.
     interrupted : str
         What Ctrl-C means for this command's files.
+    steps : int
+        How many steps the command has.
     """
     with (
-        opened_screen(json_lines) as screen,
+        opened_screen(json_lines, steps) as screen,
         _warnings_on(screen, debug),
         _Boundary(screen, debug, interrupted),
     ):

@@ -11,7 +11,7 @@ from softplex.cli._session import session
 
 def show(folder: ModelFolder, json_lines: JsonLines = False, debug: Debug = False) -> None:
     """Say what a fitted folder holds: its columns, its classes, and how good it is."""
-    with session(json_lines=json_lines, debug=debug, interrupted="nothing was changed") as screen:
+    with session(json_lines=json_lines, debug=debug) as screen:
         schema = load_table_classifier(folder).schema
         metrics = read_metrics(folder)
         screen.table(columns_grid(schema.summary()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from softplex.data import (
     row_weights,
 )
 from softplex.estimators import CalibratedClassifier, SoftmaxClassifier, SoftmaxClassifierCV
+from softplex.exceptions import SoftplexWarning
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Trained:
         return isinstance(self.model.classifier, CalibratedClassifier)
 
     @property
-    def softmax(self) -> SoftmaxClassifier:
+    def softmax(self) -> Any:
         """The classifier without its calibrator."""
         classifier = self.model.classifier
         return classifier.estimator_ if self.is_calibrated else classifier
@@ -78,44 +80,70 @@ def train(table: Table, schema: Schema, options: TrainingOptions, screen: Screen
     """
     screen.step(f"encoding {len(table):,} rows")
     encoder, encoded = fit_encoding(table, schema)
-    labels = read_labels(table.column(schema.target), schema.label_kind)[0][encoded.kept]
-    weights = row_weights(table, schema)
-    weights = None if weights is None else weights[encoded.kept]
-    C = (
-        options.C
-        if options.C is not None
-        else _choose_by_validation(encoded, labels, weights, options, screen)
-    )
-    classifier: Any = SoftmaxClassifier(C=C, device=options.device, random_state=options.seed)
-    if options.calibrate:
-        classifier = CalibratedClassifier(classifier)
+    rows = _Rows.of(table, schema, encoded)
+    C = options.C
+    if C is None:
+        screen.step("choosing C by cross-validation")
+        search = SoftmaxClassifierCV(device=options.device, random_state=options.seed)
+        C = float(search.fit(rows.X, rows.labels, rows.weights, rows.groups).C_)
     doing = "training and calibrating" if options.calibrate else "training"
-    screen.step(f"{doing} on {len(labels):,} rows, {encoded.X.shape[1]:,} features, C = {C:.4g}")
-    classifier.fit(encoded.X, labels, sample_weight=weights)
-    return _trained(TableClassifier(schema, encoder, classifier), C, labels, weights)
+    size = f"{len(rows.labels):,} rows, {rows.X.shape[1]:,} features"
+    screen.step(f"{doing} on {size}, C = {C:.4g}")
+    softmax = SoftmaxClassifier(C, device=options.device, random_state=options.seed)
+    if options.calibrate:
+        classifier = _calibrated(softmax, rows)
+    else:
+        classifier = softmax.fit(rows.X, rows.labels, rows.weights)
+    return _trained(TableClassifier(schema, encoder, classifier), C, rows)
 
 
-def _choose_by_validation(
-    encoded: Encoded,
-    labels: NDArray[Any],
-    weights: NDArray[np.float64] | None,
-    options: TrainingOptions,
-    screen: Screen,
-) -> float:
-    screen.step("choosing C by cross-validation")
-    search = SoftmaxClassifierCV(device=options.device, random_state=options.seed)
-    search.fit(encoded.X, labels, sample_weight=weights)
-    return float(search.C_)
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """What the estimators take."""
+
+    X: Any
+    labels: NDArray[Any]
+    weights: NDArray[np.float64] | None
+    groups: NDArray[Any] | None
+
+    @classmethod
+    def of(cls, table: Table, schema: Schema, encoded: Encoded) -> _Rows:
+        labels, _ = read_labels(table.column(schema.target), schema.label_kind)
+        weights = row_weights(table, schema)
+        group = schema.role("group")
+        groups = None
+        if group is not None:
+            groups = np.asarray([str(cell) for cell in table.column(group.name).to_pylist()])
+        kept = encoded.kept
+        return cls(
+            encoded.X,
+            labels[kept],
+            None if weights is None else weights[kept],
+            None if groups is None else groups[kept],
+        )
 
 
-def _trained(
-    model: TableClassifier,
-    C: float,
-    labels: NDArray[Any],
-    weights: NDArray[np.float64] | None,
-) -> Trained:
-    positions = np.searchsorted(model.classes_, labels)
+def _calibrated(softmax: SoftmaxClassifier, rows: _Rows) -> Any:
+    """Fit and calibrate; after Ctrl-C give the best classifier so far, without a calibrator."""
+    calibrated = CalibratedClassifier(softmax)
+    try:
+        return calibrated.fit(rows.X, rows.labels, rows.weights, rows.groups)
+    except KeyboardInterrupt:
+        best = getattr(calibrated, "estimator_", None)
+        if best is None:
+            raise
+        warnings.warn(
+            "interrupted: the classifier is saved as far as it got (relative duality gap "
+            f"{best.certificate_.relative_gap:.2g}), and without calibration",
+            SoftplexWarning,
+            stacklevel=2,
+        )
+        return best
+
+
+def _trained(model: TableClassifier, C: float, rows: _Rows) -> Trained:
+    positions = np.searchsorted(model.classes_, rows.labels)
     counts = np.bincount(positions, minlength=len(model.classes_))
-    masses = np.bincount(positions, weights, minlength=len(model.classes_))
+    masses = np.bincount(positions, rows.weights, minlength=len(model.classes_))
     class_counts = dict(zip(model.classes_.tolist(), counts.tolist(), strict=True))
     return Trained(model, C, class_counts, tuple((masses / masses.sum()).tolist()))

@@ -7,15 +7,16 @@ from functools import cache
 from typing import Final
 
 _HOMES: Final = {
-    "Certificate": "softplex.objective",
-    "Status": "softplex.objective",
     "CalibratedClassifier": "softplex.estimators",
+    "Certificate": "softplex.objective",
+    "Column": "softplex.data",
+    "Schema": "softplex.data",
     "SoftmaxClassifier": "softplex.estimators",
     "SoftmaxClassifierCV": "softplex.estimators",
-    "TemperatureScaling": "softplex.calibrators",
+    "Status": "softplex.objective",
     "TableClassifier": "softplex.data",
-    "Schema": "softplex.data",
-    "Column": "softplex.data",
+    "TemperatureScaling": "softplex.calibrators",
+    "TemperatureStatus": "softplex.calibrators",
 }
 
 
