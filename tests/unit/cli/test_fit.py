@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import softplex
 from softplex.cli import _artifacts
 from softplex.data import read_table
+from softplex.estimators import CalibratedClassifier
 
 FILES = {
     "README.md",
@@ -189,6 +191,32 @@ def test_an_interrupt_saves_nothing(run, tmp_path: Path, monkeypatch, moment: st
     assert result.exit_code == 130
     assert "nothing was saved" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_in_mid_fit_saves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "softplex", "fit", "digits", "--out", "m"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("choosing C"):
+            process.send_signal(signal.SIGINT)
+            break
+    _, rest = process.communicate()
+    assert process.returncode == 130, rest
+    assert rest.splitlines()[-1] == "error: interrupted; nothing was saved"
+    assert "Traceback" not in rest
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_best_so_far_is_saved_without_calibration(run, tmp_path: Path, monkeypatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CalibratedClassifier, "_out_of_fold", interrupted)
+    result = run("fit", "iris", "--out", tmp_path / "m", "--C", "1")
+    assert result.exit_code == 0
+    assert "warning: interrupted: the classifier is saved as far as it got" in result.stderr
+    assert metrics_of(tmp_path / "m")["calibration"]["temperature"] is None
 
 
 def test_force_keeps_the_old_folder_until_the_new_one_is_whole(run, tmp_path, monkeypatch) -> None:
