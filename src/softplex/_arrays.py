@@ -16,8 +16,21 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def to_numpy(array: Any) -> Any:
-    """Give a torch tensor as a NumPy array on the host; anything else unchanged."""
-    return array.detach().cpu().numpy() if isinstance(array, Tensor) else array
+    """Give a torch tensor as a NumPy array (a sparse one as CSR) on the host; all else unchanged.
+
+    NumPy has no bfloat16: such a tensor becomes float32, which holds all its values.
+    """
+    if not isinstance(array, Tensor):
+        return array
+    tensor = array.detach().cpu()
+    if tensor.layout != torch.strided:
+        return _csr_matrix(tensor.to_sparse_csr())
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _csr_matrix(tensor: Tensor) -> sparse.csr_matrix:
+    parts = (tensor.values(), tensor.col_indices(), tensor.crow_indices())
+    return sparse.csr_matrix(tuple(to_numpy(part) for part in parts), shape=tuple(tensor.shape))
 
 
 def to_tensor(
@@ -27,6 +40,8 @@ def to_tensor(
     if isinstance(array, Tensor):
         return array.to(device=device, dtype=dtype)
     values = np.asarray(array)
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
     if not values.flags.writeable or any(stride < 0 for stride in values.strides):
         values = values.copy()
     return torch.from_numpy(values).to(device=device, dtype=dtype)
@@ -69,6 +84,11 @@ def as_device(device: torch.device | str | None) -> torch.device:
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InvalidInput(
             f"device={device!r} asks for a GPU, but torch sees none here. Use device='cpu'."
+        )
+    if chosen.type not in ("cpu", "cuda"):
+        raise InvalidInput(
+            f"device={device!r} cannot be used: fits need float64 on 'cpu' or 'cuda'. Use "
+            "device='cpu'."
         )
     return chosen
 

@@ -55,7 +55,9 @@ def check_number(
 def first_non_finite(X: Any) -> tuple[int, int] | None:
     """Row and column of the first NaN or infinity of a dense or CSR matrix, or None."""
     values = X.data if sparse.issparse(X) else X
-    if values.dtype.kind not in "fc" or np.isfinite(values.sum(dtype=np.float64)):
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = values.sum(dtype=np.float64)
+    if values.dtype.kind not in "fc" or np.isfinite(total):
         return None
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size == 0:  # the sum overflowed, the entries did not
@@ -74,7 +76,7 @@ def check_finite(who: str, X: Any, names: Sequence[str] | None = None) -> None:
         return
     row, column = place
     value = X[row, column]
-    shown = "NaN" if np.isnan(value) else "an infinite value (inf)"
+    shown = "NaN" if np.isnan(value) else f"an infinite value ({value:g})"
     label = f"{column} ({names[column]!r})" if names is not None else str(column)
     raise InvalidInput(
         f"{who} needs finite numbers in X, but row {row}, column {label} holds {shown}. "

@@ -30,7 +30,8 @@ class EncodedTargets:
         """Weighted mass of each class, ``(k,)``."""
         if self.values.ndim == 2:
             return np.asarray(weight @ self.values)
-        return np.bincount(self.values, weights=weight, minlength=len(self.classes))
+        masses = np.bincount(self.values, weights=weight, minlength=len(self.classes))
+        return masses.astype(np.float64)
 
 
 def encode_labels(y: NDArray[Any]) -> EncodedTargets:
@@ -122,4 +123,4 @@ def row_weights(
     """Give sample weight x sum_c q_ic class_weight_c, ``(n,)``."""
     if targets.values.ndim == 2:
         return sample_weight * np.asarray(targets.values @ per_class)
-    return sample_weight * per_class[targets.values]
+    return np.asarray(sample_weight * per_class[targets.values])

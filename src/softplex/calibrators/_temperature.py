@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import torch
@@ -31,7 +31,7 @@ from softplex.maps import softmax
 _MAX_ITER = 100
 
 
-class TemperatureStatus(str, Enum):
+class TemperatureStatus(StrEnum):
     """Whether a finite temperature exists; the value is the sentence that a user reads."""
 
     CONVERGED = "The temperature is the maximum-likelihood one."
@@ -170,21 +170,20 @@ class _Problem:
     def solve(self) -> tuple[float, int]:
         """Newton in log beta; a step that leaves the bracket is replaced by its middle."""
         low, high, position = -math.inf, math.inf, 0.0
-        for count in range(1, _MAX_ITER + 1):
+        count = 0
+        while count < _MAX_ITER:
+            count += 1
             beta = math.exp(position)
             slope, curvature = self.slope_and_curvature(beta)
             if slope < 0.0:
                 low = position
             else:
                 high = position
-            newton = -slope / (beta * curvature) if curvature > 0.0 else math.inf
-            following = self._within(position + max(min(newton, 2.0), -2.0), low, high)
-            converged = abs(following - position) <= 1e-14 * max(1.0, abs(position))
-            position = following
-            if converged or slope == 0.0:
+            newton = -slope / (beta * curvature) if curvature > 0.0 else -math.copysign(2.0, slope)
+            if abs(newton) <= 1e-14 * max(1.0, abs(position)):
+                break
+            following = position + max(min(newton, 2.0), -2.0)
+            position = following if low < following < high else 0.5 * (low + high)
+            if position in (low, high):  # neighbouring numbers: the bracket is as small as it gets
                 break
         return self.unit * math.exp(-position), count
-
-    @staticmethod
-    def _within(position: float, low: float, high: float) -> float:
-        return position if low < position < high else 0.5 * (low + high)

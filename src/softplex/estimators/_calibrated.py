@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import (
     _check_sample_weight,
+    _num_samples,
     check_is_fitted,
     has_fit_parameter,
-    indexable,
 )
 
 from softplex._arrays import to_numpy
@@ -95,9 +96,12 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         """
         who = type(self).__name__
         check_choice("method", self.method, METHODS)
-        X = to_numpy(X)
+        X = _indexable(X)
         y = read_labels(who, y)
-        indexable(X, y)
+        if _num_samples(X) != len(y):
+            raise InvalidInput(
+                f"{who} needs one label a row: X has {_num_samples(X)} rows, y has {len(y)}."
+            )
         weight = (
             None
             if sample_weight is None
@@ -179,6 +183,16 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
                 "fewer folds, or cv='prefit' with separate calibration rows."
             )
         return scores, rows
+
+
+def _indexable(X: Any) -> Any:
+    """Bring tensors, sparse matrices and array-likes into a form whose rows can be taken."""
+    X = to_numpy(X)
+    if sparse.issparse(X):
+        return X.tocsr()
+    if hasattr(X, "iloc") or hasattr(X, "__dataframe__"):
+        return X
+    return X if isinstance(X, list | np.ndarray) else np.asarray(X)
 
 
 def scores_of(estimator: Any, X: Any) -> NDArray[np.float64]:

@@ -38,8 +38,8 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> Any:
         ensure_all_finite=False,
     )
     if sparse.issparse(checked):
-        checked = sparse.csr_matrix(checked)
-        checked.sum_duplicates()
+        checked = sparse.csr_matrix(checked, copy=not checked.has_canonical_format)
+        checked.sum_duplicates()  # in place, and the matrix of the user is not ours to change
     names = getattr(estimator, "feature_names_in_", None)
     check_finite(type(estimator).__name__, checked, names)
     return checked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Mapping
@@ -169,7 +170,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         features = as_features(X, dtype, torch.device("cpu"), k)
         scores = linear_scores(features, to_tensor(self.coef_), to_tensor(self.intercept_))
         scores = to_numpy(scores).astype(np.float64, copy=False)
-        return scores[:, 0] if k == 1 else scores
+        return np.asarray(scores[:, 0] if k == 1 else scores)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Give the class probabilities, ``(n, k)``, columns in the order of ``classes_``."""
@@ -191,7 +192,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _check_arguments(self) -> None:
         who = type(self).__name__
-        if isinstance(self.C, Real) and self.C == np.inf:
+        if isinstance(self.C, Real) and math.isinf(self.C) and self.C > 0:
             raise InvalidInput(
                 f"{who} needs a finite C, but got C=inf (no penalty), for which an optimum need "
                 "not exist. Take a large C, such as 1e6."

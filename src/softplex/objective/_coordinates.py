@@ -15,6 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from softplex.exceptions import InvalidInput
+
+_SMALLEST_VARIANCE = 1e-280
+
 
 @dataclass(frozen=True)
 class Coordinates:
@@ -28,8 +32,15 @@ class Coordinates:
         """Centre on the mean (if there is an intercept) and scale to unit mean square."""
         shift = mean if centre else torch.zeros_like(mean)
         variance = mean_square - mean.square() if centre else mean_square
-        # A column whose spread is rounding error of its mean is constant.
-        constant = variance <= 1e-13 * mean_square
+        if not bool(torch.isfinite(mean_square).all()):
+            column = int(torch.nonzero(~torch.isfinite(mean_square))[0])
+            raise InvalidInput(
+                f"The squares of feature column {column} overflow float64. Divide the column by "
+                "its largest absolute value, or drop it."
+            )
+        # A column whose spread is rounding error of its mean, or would vanish when squared once
+        # more, is constant.
+        constant = (variance <= 1e-13 * mean_square) | (variance < _SMALLEST_VARIANCE)
         return cls(shift, torch.where(constant, 1.0, variance.clamp_min(0.0).sqrt()))
 
     @property

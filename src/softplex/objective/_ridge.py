@@ -114,6 +114,8 @@ class RidgeObjective:
         return hessian
 
     def _gap(self, gradient: Tensor, rho: Tensor) -> float:
-        weights = float((gradient[:, :-1].square() / rho).sum())
+        weights = 0.5 * float((gradient[:, :-1].square() / rho).sum())
+        if not self.fit_intercept:
+            return weights
         curvature = self.class_curvature * float(self.targets.weight.sum())
-        return 0.5 * (weights + float((gradient[:, -1].square() / curvature).sum()))
+        return weights + 0.5 * float((gradient[:, -1].square() / curvature).sum())

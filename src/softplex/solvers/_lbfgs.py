@@ -19,13 +19,21 @@ from softplex.solvers._preconditioner import Preconditioner
 from softplex.solvers._result import Iteration
 
 HISTORY = 10
+# Above this many parameters the curvature pairs are kept in float32: they only shape the steps.
+_FEW_PARAMETERS = 1 << 18
 
 
 @dataclass(frozen=True)
 class _Pair:
+    """A step, the change of the gradient over it, their product, and the change's own size.
+
+    The size is that of the change in the metric of the preconditioner, where it rescales itself.
+    """
+
     step: Tensor
     change: Tensor
     curvature: float
+    change_size: float
 
 
 @dataclass
@@ -39,13 +47,16 @@ class Progress:
     n_iter: int = 0
     evaluations: int = 0
 
-    def learn(self, point: Point, following: Point) -> None:
+    def learn(self, point: Point, following: Point, preconditioner: Preconditioner) -> None:
         """Keep the pair of a step, if the objective is curved along it."""
         step = following.theta - point.theta
         change = following.gradient - point.gradient
         curvature = _dot(step, change)
-        if curvature > 0.0:
-            self.pairs.append(_Pair(step, change, curvature))
+        if curvature <= 0.0:
+            return
+        size = _dot(change, preconditioner.apply(change)) if preconditioner.rescale else 1.0
+        dtype = _vector_dtype(step)
+        self.pairs.append(_Pair(step.to(dtype), change.to(dtype), curvature, size))
 
     def record(self, point: Point) -> None:
         """Note where the fit stands."""
@@ -57,7 +68,7 @@ class Progress:
 def lbfgs(
     objective: RidgeObjective,
     theta: Tensor,
-    precondition: Preconditioner,
+    preconditioner: Preconditioner,
     progress: Progress,
     *,
     tol: float,
@@ -75,11 +86,11 @@ def lbfgs(
                 return point, Status.CONVERGED
             if progress.n_iter >= progress.max_iter:
                 return point, Status.MAX_ITER
-            direction = -_inverse_hessian(point.gradient, progress.pairs, precondition)
+            direction = -_inverse_hessian(point.gradient, progress.pairs, preconditioner)
             following = line_step(objective, point, direction, progress)
             if following is None:
                 return point, Status.STALLED
-            progress.learn(point, following)
+            progress.learn(point, following, preconditioner)
             point = following
             progress.n_iter += 1
     except KeyboardInterrupt:
@@ -89,7 +100,7 @@ def lbfgs(
 def line_step(
     objective: RidgeObjective, point: Point, direction: Tensor, progress: Progress
 ) -> Point | None:
-    """Go along a direction to a point that satisfies the Wolfe conditions; None if there is none."""
+    """Go along a direction to a point that meets the Wolfe conditions, or give None."""
     slope = _dot(direction, point.gradient)
     if not slope < 0.0:
         return None
@@ -104,17 +115,26 @@ def line_step(
     return None if trial is None else trial.point
 
 
-def _inverse_hessian(gradient: Tensor, pairs: deque[_Pair], precondition: Preconditioner) -> Tensor:
+def _inverse_hessian(
+    gradient: Tensor, pairs: deque[_Pair], preconditioner: Preconditioner
+) -> Tensor:
     """The two-loop recursion."""
-    vector, weights = gradient.clone(), []
+    vector, weights = gradient.to(_vector_dtype(gradient), copy=True), []
     for pair in reversed(pairs):
         weight = _dot(pair.step, vector) / pair.curvature
         weights.append(weight)
         vector.sub_(pair.change, alpha=weight)
-    vector = precondition(vector)
+    vector = preconditioner.apply(vector.to(torch.float64)).to(vector.dtype)
+    if preconditioner.rescale and pairs:
+        newest = pairs[-1]
+        vector *= newest.curvature / newest.change_size
     for pair, weight in zip(pairs, reversed(weights), strict=True):
         vector.add_(pair.step, alpha=weight - _dot(pair.change, vector) / pair.curvature)
-    return vector
+    return vector.to(torch.float64)
+
+
+def _vector_dtype(vector: Tensor) -> torch.dtype:
+    return torch.float64 if vector.numel() <= _FEW_PARAMETERS else torch.float32
 
 
 def _dot(left: Tensor, right: Tensor) -> float:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from softplex.objective import Point, RidgeObjective, Status
+from softplex.solvers._cholesky import damped_cholesky
 from softplex.solvers._lbfgs import Progress, line_step
 
 # The gap that Newton's method aims at, whatever larger one was asked for.
@@ -40,10 +41,6 @@ def newton(
 
 
 def _direction(objective: RidgeObjective, point: Point) -> Tensor:
-    hessian = objective.hessian(point.theta)
-    factor, info = torch.linalg.cholesky_ex(hessian)
-    if int(info) != 0:
-        hessian.diagonal().mul_(1.0 + 1e-12).add_(1e-12 * float(hessian.diagonal().max()))
-        factor = torch.linalg.cholesky(hessian)
+    factor = damped_cholesky(objective.hessian(point.theta))
     step = torch.cholesky_solve(point.gradient.reshape(-1, 1), factor)
     return -step.reshape(point.gradient.shape)

@@ -14,16 +14,33 @@ Where the Gram matrix is too large, its diagonal stands in for it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from softplex.objective import RidgeObjective
+from softplex.solvers._cholesky import damped_cholesky
 
 # The eigenproblem costs about 10 d^3 operations: at this size about as much as the rest of a fit.
 MAX_GRAM_SIZE = 2000
 
-Preconditioner = Callable[[Tensor], Tensor]
+
+@dataclass(frozen=True)
+class Preconditioner:
+    """Gradient to approximate Newton direction.
+
+    Parameters
+    ----------
+    apply : callable
+        ``(r, d + 1)`` to the same shape.
+    rescale : bool
+        Whether its overall size should follow the curvature met on the way: a diagonal knows the
+        units of the columns, not how they work together.
+    """
+
+    apply: Callable[[Tensor], Tensor]
+    rescale: bool
 
 
 def make_preconditioner(objective: RidgeObjective) -> Preconditioner:
@@ -32,8 +49,11 @@ def make_preconditioner(objective: RidgeObjective) -> Preconditioner:
     total = float(objective.targets.weight.sum())
     curvature = _floored(objective.class_curvature)
     rho = objective.coordinates.penalty_weight
-    if features.d <= min(MAX_GRAM_SIZE, 4 * features.n):
-        weights = _whitened(_gram(objective), curvature, rho)
+    whiten = features.d <= min(MAX_GRAM_SIZE, 4 * features.n)
+    if whiten:
+        single = features.dtype == torch.float32
+        # The jitter exceeds the rounding of a Gram matrix of unit diagonal.
+        weights = _whitened(_gram(objective), curvature, rho, jitter=1e-6 if single else 1e-10)
     else:
         weights = _diagonal(total, curvature, rho)
     intercept_curvature = curvature * total
@@ -44,7 +64,7 @@ def make_preconditioner(objective: RidgeObjective) -> Preconditioner:
         # Adding a vector to every class changes no probability: stay where the sum is zero.
         return direction - direction.mean(0) if len(direction) > 1 else direction
 
-    return apply
+    return Preconditioner(apply, rescale=not whiten)
 
 
 def _floored(curvature: Tensor) -> Tensor:
@@ -62,14 +82,16 @@ def _gram(objective: RidgeObjective) -> Tensor:
     return centred / torch.outer(scale, scale)
 
 
-def _whitened(gram: Tensor, curvature: Tensor, rho: Tensor) -> Preconditioner:
+def _whitened(
+    gram: Tensor, curvature: Tensor, rho: Tensor, *, jitter: float
+) -> Callable[[Tensor], Tensor]:
     mean_curvature = float(curvature.mean())
     size = mean_curvature * gram + torch.diag(rho)
     unit = size.diagonal().rsqrt()
     # The unit diagonal makes the jitter mean the same for every column.
     balanced = size * torch.outer(unit, unit)
-    balanced.diagonal().add_(1e-10 + 1e-7 * (gram.dtype == torch.float32))
-    lower = torch.linalg.cholesky(balanced)
+    balanced.diagonal().add_(jitter)
+    lower = damped_cholesky(balanced)
     inner = torch.linalg.solve_triangular(lower, torch.diag(rho * unit.square()), upper=False)
     inner = torch.linalg.solve_triangular(lower, inner.T.contiguous(), upper=False)
     omega, rotation = torch.linalg.eigh(0.5 * (inner + inner.T))
@@ -80,7 +102,7 @@ def _whitened(gram: Tensor, curvature: Tensor, rho: Tensor) -> Preconditioner:
     return lambda gradient: ((gradient @ transform) * inverse) @ transform.T
 
 
-def _diagonal(total: float, curvature: Tensor, rho: Tensor) -> Preconditioner:
+def _diagonal(total: float, curvature: Tensor, rho: Tensor) -> Callable[[Tensor], Tensor]:
     # In these coordinates every column has unit mean square, so the Gram diagonal is the total.
     inverse = 1.0 / (curvature[:, None] * total + rho)
     return lambda gradient: gradient * inverse

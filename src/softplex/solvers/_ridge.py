@@ -95,16 +95,15 @@ def solve_ridge(
     working = _working_objective(problem, precise)
     theta = precise.coordinates.from_user(*(start or _default_start(problem)))
     progress = Progress(max_iter, report)
-    small = _newton_pays(problem)
-    precondition = None if small else make_preconditioner(working)
+    preconditioner = None if _newton_pays(problem) else make_preconditioner(working)
 
     def stage(
         objective: RidgeObjective, theta: Tensor, target: float
     ) -> tuple[Tensor, Certificate]:
-        if precondition is None:
+        if preconditioner is None:
             point, status = newton(objective, theta, progress, tol=target)
         else:
-            point, status = lbfgs(objective, theta, precondition, progress, tol=target)
+            point, status = lbfgs(objective, theta, preconditioner, progress, tol=target)
         theta = _centred(point.theta)
         return theta, _certify(precise, theta, status, tol)
 
@@ -162,15 +161,15 @@ def _working_objective(problem: RidgeProblem, precise: RidgeObjective) -> RidgeO
 
 
 def _newton_pays(problem: RidgeProblem) -> bool:
-    """Ten Newton steps against three hundred of L-BFGS, in operations and calls.
+    """Ten Newton steps against six hundred of L-BFGS, in operations and calls.
 
-    A Newton step forms 2 n p^2 numbers and factors p^3 / 3, p = r (d + 1); an L-BFGS step forms
-    4 n d r, and its forty-odd calls cost as much as some 10 million operations.
+    A Newton step takes n p^2 operations to form and p^3 / 3 to factor, with p = r (d + 1); an
+    L-BFGS step takes 4 n d r, and its forty-odd calls as much as some 10 million more.
     """
     n, d = problem.X.shape
     size = problem.n_columns * (d + 1)
-    newton_work = 10 * (2 * n * size**2 + size**3 / 3)
-    lbfgs_work = 300 * (4 * n * d * problem.n_columns + 1e7)
+    newton_work = 10 * (n * size**2 + size**3 / 3)
+    lbfgs_work = 600 * (4 * n * d * problem.n_columns + 1e7)
     return bool(size <= _NEWTON_SIZE and newton_work <= lbfgs_work)
 
 

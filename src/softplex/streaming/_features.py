@@ -102,7 +102,7 @@ class DenseFeatures(Features):
         root = row_weight.sqrt()
         for rows in _slices(self.n, 16 * _MAX_ROWS):
             block = self.block(rows) * root[rows, None].to(self.dtype)
-            out += _self_product(block)
+            out += self_product(block)
         return out
 
 
@@ -170,7 +170,7 @@ def as_features(X: Any, dtype: torch.dtype, device: torch.device, n_classes: int
     return DenseFeatures(to_tensor(X, device=device), dtype)
 
 
-def _self_product(block: Tensor) -> Tensor:
+def self_product(block: Tensor) -> Tensor:
     """``block^T block`` in float64; NumPy recognises the symmetry and does half the work."""
     if block.device.type == "cpu":
         matrix = block.numpy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from softplex.streaming._features import DenseFeatures
+from softplex.streaming._features import DenseFeatures, self_product
 from softplex.streaming._linear import Targets, score_blocks
 
 
@@ -27,10 +27,10 @@ def linear_hessian(
         p = torch.softmax(scores, 1)[:, first:].contiguous()
         extended = torch.nn.functional.pad(features.block(rows), (0, 1), value=1.0)
         scaled = p[:, :, None] * extended[:, None, :]
-        s = targets.weight[rows, None]
-        flat = scaled.reshape(len(p), r * width)
-        hessian -= flat.T @ (s * flat)
-        blocks += (scaled * s[:, :, None]).permute(1, 2, 0) @ extended
+        weighted = targets.weight[rows, None] * extended
+        blocks += scaled.permute(1, 2, 0) @ weighted
+        root = targets.weight[rows].sqrt()
+        hessian -= self_product((scaled * root[:, None, None]).reshape(len(p), r * width))
     for place, block in enumerate(blocks):
         part = slice(place * width, (place + 1) * width)
         hessian[part, part] += block

@@ -1,0 +1,23 @@
+"""A Cholesky factor of matrices that are positive definite but for rounding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Shares of the diagonal to add, the smallest that works: rounding is relative to the diagonal.
+_DAMPING = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
+
+
+def damped_cholesky(matrix: Tensor) -> Tensor:
+    """Give the lower factor; collinear columns get the least extra diagonal that lets it pass.
+
+    Where nothing does, the root of the diagonal stands in.
+    """
+    diagonal = matrix.diagonal().clone()
+    for damping in _DAMPING:
+        factor: Tensor
+        factor, info = torch.linalg.cholesky_ex(matrix + torch.diag(damping * diagonal))
+        if int(info) == 0:
+            return factor
+    return torch.diag(diagonal.clamp_min(torch.finfo(matrix.dtype).tiny).sqrt())
