@@ -25,7 +25,7 @@ from torch import Tensor
 
 from softplex._arrays import answer_in_kind
 from softplex.calibrators._inputs import read_calibration_data, read_scores
-from softplex.exceptions import CalibrationWarning
+from softplex.exceptions import CalibrationWarning, InvalidInput
 from softplex.maps import softmax
 
 _MAX_ITER = 100
@@ -121,6 +121,11 @@ class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
         """Give the scores over T, ``(n, k)``; absent classes stay at -inf."""
         check_is_fitted(self)
         tensor = read_scores(type(self).__name__, scores)
+        if tensor.shape[1] != len(self.classes_):
+            raise InvalidInput(
+                f"{type(self).__name__} was fitted on {len(self.classes_)} classes, but got "
+                f"scores with {tensor.shape[1]} columns."
+            )
         finite = torch.isfinite(tensor)
         scaled = torch.where(finite, tensor, 0.0) / self.temperature_
         return answer_in_kind(torch.where(finite, scaled, tensor), scores)
@@ -145,7 +150,9 @@ class _Problem:
         present = torch.isfinite(scores)
         shifted = scores - scores.amax(1, keepdim=True)
         shifted = torch.where(present, shifted, 0.0)
-        unit = float(shifted.square().sum() / present.sum()) ** 0.5 or 1.0
+        largest = float(-shifted.min()) or 1.0  # so that no square overflows or vanishes
+        root_mean_square = float((shifted / largest).square().sum() / present.sum()) ** 0.5
+        unit = largest * root_mean_square or 1.0
         shifted = shifted / unit
         true_score = shifted.gather(1, targets[:, None]).squeeze(1)
         return cls(shifted, present, true_score, weight / weight.sum(), unit)

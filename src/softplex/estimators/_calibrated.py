@@ -110,6 +110,10 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
             )
         )
         if isinstance(self.cv, str) and self.cv == "prefit":
+            if self.estimator is None:
+                raise InvalidInput(
+                    f"{who} needs a fitted estimator for cv='prefit', but got estimator=None."
+                )
             check_is_fitted(self.estimator)
             self.estimator_ = self.estimator
             scores, rows = scores_of(self.estimator_, X), np.arange(len(y))
@@ -165,7 +169,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         A row whose class is absent from its training folds says nothing about the temperature and
         is left out.
         """
-        classes = self.estimator_.classes_
+        classes = _classes_of(self.estimator_)
         scores = np.full((len(y), len(classes)), -np.inf)
         usable: list[NDArray[np.intp]] = []
         for train, held_out in make_folds(type(self).__name__, self.cv, X, y, groups):
@@ -197,6 +201,7 @@ def _indexable(X: Any) -> Any:
 
 def scores_of(estimator: Any, X: Any) -> NDArray[np.float64]:
     """Give an estimator's scores as ``(n, k)``: its decision function, else log-probabilities."""
+    k = len(_classes_of(estimator))
     if hasattr(estimator, "decision_function"):
         scores = np.asarray(estimator.decision_function(X), dtype=np.float64)
     elif hasattr(estimator, "predict_proba"):
@@ -209,13 +214,21 @@ def scores_of(estimator: Any, X: Any) -> NDArray[np.float64]:
         )
     if scores.ndim == 1:
         scores = np.column_stack([np.zeros_like(scores), scores])
-    k = len(estimator.classes_)
     if scores.shape[1] != k:
         raise InvalidInput(
             f"CalibratedClassifier needs one score a class, but {type(estimator).__name__} gives "
             f"{scores.shape[1]} for {k} classes (one-vs-one?). Ask it for one-vs-rest scores."
         )
     return scores
+
+
+def _classes_of(estimator: Any) -> NDArray[Any]:
+    if not hasattr(estimator, "classes_"):
+        raise InvalidInput(
+            f"CalibratedClassifier needs a classifier, but {type(estimator).__name__} has no "
+            "classes_ after fitting."
+        )
+    return np.asarray(estimator.classes_)
 
 
 def _fitted(estimator: Any, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -27,14 +28,20 @@ def make_folds(who: str, cv: Any, X: Any, y: NDArray[Any], groups: Any) -> list[
         splitter = check_cv(cv, y, classifier=True)
     else:
         raise InvalidInput(f"{who} needs cv as a number >= 2, a splitter or splits, got {cv!r}.")
-    return list(splitter.split(X, y, groups))
+    with warnings.catch_warnings():
+        # Rows of a class that is absent from their training rows are left out by the callers.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        return list(splitter.split(X, y, groups))
 
 
 def _splitter(who: str, cv: int, y: NDArray[Any], groups: Any) -> Any:
     if cv < 2:
         raise InvalidInput(f"{who} needs cv >= 2 folds, but got {cv}.")
     if groups is not None:
-        return GroupKFold(min(cv, len(np.unique(groups))))
+        n_groups = len(np.unique(groups))
+        if n_groups < 2:
+            raise InvalidInput(f"{who} needs at least two groups of rows, but got {n_groups}.")
+        return GroupKFold(min(cv, n_groups))
     largest = max(Counter(y.tolist()).values())
     return StratifiedKFold(max(min(cv, largest), 2), shuffle=True, random_state=0)
 

@@ -131,10 +131,12 @@ device, random_state, verbose
         if isinstance(self.Cs, int | np.integer) and not isinstance(self.Cs, bool):
             check_number("Cs", self.Cs, low=1, integer=True)
             return np.logspace(0, 6, int(self.Cs)) / max(total_weight, 1e-300)
-        values = np.unique(np.asarray(self.Cs, dtype=np.float64))
-        if values.size == 0 or not (np.isfinite(values) & (values > 0)).all():
+        values = np.unique(np.asarray(self.Cs))
+        if values.dtype.kind not in "iuf" or not (np.isfinite(values) & (values > 0)).all():
             raise InvalidInput(f"Cs must be a number or positive finite values, got {self.Cs!r}.")
-        return values
+        if values.size == 0:
+            raise InvalidInput("Cs must hold at least one value, but it is empty.")
+        return values.astype(np.float64)
 
     def _single(self, C: float, tol: float) -> SoftmaxClassifier:
         own = {

@@ -149,9 +149,9 @@ class SparseFeatures(Features):
     def moments(self, row_weight: Tensor) -> tuple[Tensor, Tensor]:
         weight = row_weight.cpu().numpy()
         share = weight / weight.sum()
-        transposed = self._matrix.T
+        transposed = self._matrix.T.astype(np.float64)  # squares overflow float32 first
         mean = transposed @ share
-        mean_square = transposed.multiply(transposed).astype(np.float64) @ share
+        mean_square = transposed.multiply(transposed) @ share
         return (
             to_tensor(np.asarray(mean, dtype=np.float64), device=self.device),
             to_tensor(np.asarray(mean_square), device=self.device),
