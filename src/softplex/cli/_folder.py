@@ -23,11 +23,11 @@ def load_table_classifier(folder: Path) -> TableClassifier:
     ModelFileError
         If the folder cannot be loaded, or holds a model that does not take tables.
     """
-    import softplex
     from softplex.data import TableClassifier
     from softplex.exceptions import ModelFileError
+    from softplex.io import load
 
-    model = softplex.load(folder)
+    model = load(folder)
     if not isinstance(model, TableClassifier):
         raise ModelFileError(
             f"{folder} holds a {type(model).__name__}, which takes arrays and no tables; "
