@@ -88,7 +88,10 @@ def logsumexp(scores: Any, *, temperature: float = 1.0, dim: int = -1) -> Any:
     >>> float(logsumexp(np.array([1e4, 1e4])) - 1e4 - np.log(2)) < 1e-9
     True
     """
-    return answer_in_kind(torch.logsumexp(_scaled(scores, temperature), dim), scores)
+    scaled = _scaled(scores, temperature)
+    present = _present(scaled, dim)
+    total = torch.logsumexp(torch.where(present, scaled, 0.0), dim)
+    return answer_in_kind(torch.where(present.squeeze(dim), total, -math.inf), scores)
 
 
 def _scaled(scores: Any, temperature: float) -> Tensor:
