@@ -29,6 +29,8 @@ from softplex.exceptions import CalibrationWarning, InvalidInput
 from softplex.maps import softmax
 
 _MAX_ITER = 100
+# A mean of scores of root mean square 1 is zero but for rounding below this.
+_ROUNDING = 1e-13
 
 
 class TemperatureStatus(StrEnum):
@@ -163,7 +165,7 @@ class _Problem:
         if not bool((self.true_score < 0).any()):
             return TemperatureStatus.SEPARABLE
         row_means = self.scores.sum(1) / self.present.sum(1)
-        if float(self.weight @ (self.true_score - row_means)) <= 0.0:
+        if float(self.weight @ (self.true_score - row_means)) <= _ROUNDING:
             return TemperatureStatus.UNINFORMATIVE
         return TemperatureStatus.CONVERGED
 

@@ -62,6 +62,15 @@ def test_uninformative_scores_give_uniform_probabilities(scores, y) -> None:
     assert np.isfinite(absent).all()
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_rounding_does_not_hide_that_scores_are_uninformative(seed: int) -> None:
+    """Every row occurs with every label, so the true scores average the row means exactly."""
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(30, 4)) * 10.0 ** rng.uniform(-3, 3)
+    model = fit(np.repeat(scores, 4, axis=0), np.tile(np.arange(4), 30))
+    assert model.status_ is TemperatureStatus.UNINFORMATIVE
+
+
 def test_every_status_is_a_sentence() -> None:
     for status in TemperatureStatus:
         assert status.sentence.endswith(".")
