@@ -25,6 +25,8 @@ _SMALL = 3_000_000
 _NEWTON_SIZE = 1500
 # Attempts at a float64 finish, each to a smaller gap, before the arithmetic is said to be spent.
 _FINISHES = 4
+# Means of a column, in units of its spread, that cost digits of the scores.
+_FAR = 30.0
 
 
 @dataclass(frozen=True)
@@ -215,9 +217,9 @@ def _float32_floor(objective: RidgeObjective) -> float:
 
 
 def _certify(objective: RidgeObjective, theta: Tensor, status: Status, tol: float) -> Certificate:
-    weight, bias = objective.coordinates.to_user(theta)
+    features, weight, bias = _accurate_view(objective, theta)
     primal, gap = certified_gap(
-        objective.features,
+        features,
         weight,
         bias,
         objective.targets,
@@ -230,3 +232,16 @@ def _certify(objective: RidgeObjective, theta: Tensor, status: Status, tol: floa
     if status is Status.CONVERGED:
         return replace(certificate, status=Status.STALLED)
     return certificate
+
+
+def _accurate_view(objective: RidgeObjective, theta: Tensor) -> tuple[Features, Tensor, Tensor]:
+    """Features, weight and bias with the same scores, without a large offset that cancels.
+
+    A column such as a year, far from zero for its spread, would eat the digits of the scores.
+    """
+    features, coordinates = objective.features, objective.coordinates
+    weight, bias = coordinates.to_user(theta)
+    far = bool((coordinates.shift.abs() > _FAR * coordinates.scale).any())
+    if far and isinstance(features, DenseFeatures):
+        return features.centred(coordinates.shift), weight, theta[:, -1]
+    return features, weight, bias

@@ -63,16 +63,24 @@ class DenseFeatures(Features):
         The features, of any floating-point dtype.
     dtype : torch.dtype
         The dtype of the products.
+    shift : tensor (d,), optional
+        Subtracted from every row.
     """
 
-    def __init__(self, X: Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, X: Tensor, dtype: torch.dtype, shift: Tensor | None = None) -> None:
         self._X = X
+        self._shift = shift
         self.n, self.d = X.shape
         self.dtype, self.device = dtype, X.device
 
     def block(self, rows: slice) -> Tensor:
         """Give some rows in the dtype of the products."""
-        return self._X[rows].to(self.dtype)
+        block = self._X[rows].to(self.dtype)
+        return block if self._shift is None else block - self._shift
+
+    def centred(self, shift: Tensor) -> DenseFeatures:
+        """Give the features less a row, which is subtracted from each block as it passes."""
+        return DenseFeatures(self._X, self.dtype, shift)
 
     def blocks(self, n_classes: int) -> Iterator[slice]:
         rows = min(max(_BLOCK_SCORES // max(n_classes, 1), _MIN_ROWS), _MAX_ROWS)
