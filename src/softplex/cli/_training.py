@@ -22,6 +22,8 @@ from softplex.data import (
 from softplex.estimators import CalibratedClassifier, SoftmaxClassifier, SoftmaxClassifierCV
 from softplex.exceptions import SoftplexWarning
 
+_MANY_ROWS = 5000
+
 
 @dataclass(frozen=True)
 class TrainingOptions:
@@ -84,7 +86,9 @@ def train(table: Table, schema: Schema, options: TrainingOptions, screen: Screen
     C = options.C
     if C is None:
         screen.step("choosing C by cross-validation")
-        search = SoftmaxClassifierCV(device=options.device, random_state=options.seed)
+        search = SoftmaxClassifierCV(
+            cv=_folds(rows), device=options.device, random_state=options.seed
+        )
         C = float(search.fit(rows.X, rows.labels, rows.weights, rows.groups).C_)
     doing = "training and calibrating" if options.calibrate else "training"
     size = f"{len(rows.labels):,} rows, {rows.X.shape[1]:,} features"
@@ -123,9 +127,14 @@ class _Rows:
         )
 
 
+def _folds(rows: _Rows) -> int:
+    """Five folds, or three where each fit is long and the held-out rows are many."""
+    return 5 if len(rows.labels) < _MANY_ROWS else 3
+
+
 def _calibrated(softmax: SoftmaxClassifier, rows: _Rows) -> Any:
     """Fit and calibrate; after Ctrl-C give the best classifier so far, without a calibrator."""
-    calibrated = CalibratedClassifier(softmax)
+    calibrated = CalibratedClassifier(softmax, cv=_folds(rows))
     try:
         return calibrated.fit(rows.X, rows.labels, rows.weights, rows.groups)
     except KeyboardInterrupt:

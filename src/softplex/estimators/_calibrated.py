@@ -119,6 +119,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
             scores, rows = scores_of(self.estimator_, X), np.arange(len(y))
         else:
             self.estimator_ = _fitted(self._inner(), X, y, weight)
+            stop_if_interrupted(self.estimator_)  # after it is kept: it is the best so far
             scores, rows = self._out_of_fold(X, y, weight, groups)
         self.classes_ = self.estimator_.classes_
         self._copy_features()
@@ -175,6 +176,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         for train, held_out in make_folds(type(self).__name__, self.cv, X, y, groups):
             part = None if weight is None else weight[train]
             inner = _fitted(self._inner(), rows_of(X, train), y[train], part)
+            stop_if_interrupted(inner)
             columns = np.searchsorted(classes, inner.classes_)
             scores[np.ix_(held_out, columns)] = scores_of(inner, rows_of(X, held_out))
             usable.append(held_out[np.isin(y[held_out], inner.classes_)])
@@ -245,5 +247,4 @@ def _fitted(estimator: Any, X: Any, y: NDArray[Any], weight: NDArray[np.float64]
             stacklevel=4,
         )
         inner.fit(X, y)
-    stop_if_interrupted(inner)
     return inner

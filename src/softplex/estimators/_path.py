@@ -33,7 +33,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         The values of C, or how many: then C x (total weight) runs from 1 to 1e6 in equal ratios.
     cv : int, splitter or iterable of splits, default 5
         A number means stratified folds, or whole groups where ``fit`` is given groups.
-    path_tol : float > 0, default 1e-3
+    path_tol : float > 0, default 1e-2
         The relative duality gap of the fits along the path; the final fit uses ``tol``.
     fit_intercept, smoothing, smoothing_kind, class_weight, tol, max_iter, warm_start, dtype, \
 device, random_state, verbose
@@ -64,12 +64,12 @@ device, random_state, verbose
         Cs: Any = 10,
         *,
         cv: Any = 5,
-        path_tol: float = 1e-3,
+        path_tol: float = 1e-2,
         fit_intercept: bool = True,
         smoothing: float = 0.0,
         smoothing_kind: str = "others",
         class_weight: Mapping[Any, float] | str | None = None,
-        tol: float = 1e-6,
+        tol: float = 1e-4,
         max_iter: int = 1000,
         warm_start: bool = False,
         dtype: Any = None,

@@ -49,7 +49,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Its convention.
     class_weight : mapping, "balanced" or None, default None
         Weights of the classes.
-    tol : float > 0, default 1e-6
+    tol : float > 0, default 1e-4
         The asked relative duality gap, (primal - dual) / abs(primal).
     max_iter : int, default 1000
         Limit of iterations.
@@ -96,7 +96,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> model = SoftmaxClassifier().fit(X, y)
     >>> round(model.score(X, y), 3)
     0.973
-    >>> model.certificate_.relative_gap <= 1e-6
+    >>> model.certificate_.relative_gap <= 1e-4
     True
     """
 
@@ -108,7 +108,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         smoothing: float = 0.0,
         smoothing_kind: str = "others",
         class_weight: Mapping[Any, float] | str | None = None,
-        tol: float = 1e-6,
+        tol: float = 1e-4,
         max_iter: int = 1000,
         warm_start: bool = False,
         dtype: Any = None,
