@@ -10,6 +10,7 @@ differences of values have drowned in rounding and slopes have not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ def search(
         None when no step can be found.
     evaluations : int
     """
-    low, high, step = start, None, 1.0
+    low, high, step, width = start, None, 1.0, math.inf
     for count in range(1, _MAX_TRIALS + 1):
         trial = Trial(step, *at(step))
         if _descends(trial, start, rounding):
@@ -57,7 +58,11 @@ def search(
             low = trial
         else:
             high = trial
-        step = _next_step(low, high, start)
+        if high is None:
+            step = _longer_step(low, start)
+        else:
+            last, width = width, high.step - low.step
+            step = low.step + width * _share(low, high, narrowed=width <= 0.5 * last)
     return None, _MAX_TRIALS
 
 
@@ -68,12 +73,19 @@ def _descends(trial: Trial, start: Trial, rounding: float) -> bool:
     return fallen <= rounding and trial.slope <= (2 * _DELTA - 1) * start.slope
 
 
-def _next_step(low: Trial, high: Trial | None, start: Trial) -> float:
-    """Extrapolate or interpolate the zero of the slope, within safe bounds."""
-    if high is None:
-        bend = start.slope - low.slope
-        factor = start.slope / bend if bend < 0 else 10.0
-        return low.step * min(max(factor, 1.5), 10.0)
-    width = high.step - low.step
-    share = low.slope / (low.slope - high.slope) if high.slope > low.slope else 0.5
-    return low.step + width * min(max(share, 0.1), 0.9)
+def _longer_step(low: Trial, start: Trial) -> float:
+    """Extrapolate the zero of the slope, within bounds."""
+    bend = start.slope - low.slope
+    factor = start.slope / bend if bend < 0 else 10.0
+    return low.step * min(max(factor, 1.5), 10.0)
+
+
+def _share(low: Trial, high: Trial, *, narrowed: bool) -> float:
+    """Where in the bracket to go: to the zero of the chord, or to the middle.
+
+    The chord alone creeps where the slope is like a step function, so the middle follows each
+    time that the bracket has not been halved.
+    """
+    if not narrowed or not high.slope > low.slope:
+        return 0.5
+    return min(max(low.slope / (low.slope - high.slope), 0.1), 0.9)

@@ -57,6 +57,22 @@ def test_slopes_count_where_values_have_drowned_in_rounding() -> None:
     assert trial.step == 1.0
 
 
+@pytest.mark.parametrize("kink", [1e-6, 1e-4, 0.03, 0.97])
+def test_a_slope_like_a_step_function_is_bracketed(kink: float) -> None:
+    """Steep down to the kink, nearly flat upwards after it, where chords creep."""
+
+    def slope(t: float) -> float:
+        return -1.0 if t < kink else 1e-5 + (t - kink)
+
+    def value(t: float) -> float:
+        return -t if t < kink else -kink + 1e-5 * (t - kink) + 0.5 * (t - kink) ** 2
+
+    trial, evaluations = run(value, slope)
+    assert trial is not None
+    assert trial.point.value < 0
+    assert evaluations <= 22
+
+
 def test_none_where_no_step_helps() -> None:
     trial, evaluations = run(lambda t: float(t > 0), lambda t: -1.0)
     assert trial is None
