@@ -16,12 +16,16 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 README = REPOSITORY / "README.md"
 
 
-def python_blocks() -> str:
-    return "\n".join(re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL))
+PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 
-def test_the_python_of_the_readme_runs() -> None:
-    test = doctest.DocTestParser().get_doctest(python_blocks(), {}, "README.md", str(README), 0)
+def python_blocks(page: Path) -> str:
+    return "\n".join(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_python_of_the_pages_runs(page: Path) -> None:
+    test = doctest.DocTestParser().get_doctest(python_blocks(page), {}, page.name, str(page), 0)
     assert test.examples
     result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
     assert result.failed == 0
