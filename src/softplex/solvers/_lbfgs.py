@@ -27,7 +27,7 @@ _FEW_PARAMETERS = 1 << 18
 class _Pair:
     """A step, the change of the gradient over it, their product, and the change's own size.
 
-    The size is that of the change in the metric of the preconditioner, where it rescales itself.
+    The size is that of the change in the metric of the preconditioner.
     """
 
     step: Tensor
@@ -52,9 +52,9 @@ class Progress:
         step = following.theta - point.theta
         change = following.gradient - point.gradient
         curvature = _dot(step, change)
-        if curvature <= 0.0:
+        size = _dot(change, preconditioner.apply(change))
+        if not (curvature > 0.0 and size > 0.0):
             return
-        size = _dot(change, preconditioner.apply(change)) if preconditioner.rescale else 1.0
         dtype = _vector_dtype(step)
         self.pairs.append(_Pair(step.to(dtype), change.to(dtype), curvature, size))
 
@@ -125,9 +125,9 @@ def _inverse_hessian(
         weights.append(weight)
         vector.sub_(pair.change, alpha=weight)
     vector = preconditioner.apply(vector.to(torch.float64)).to(vector.dtype)
-    if preconditioner.rescale and pairs:
+    if pairs:
         newest = pairs[-1]
-        vector *= newest.curvature / newest.change_size
+        vector *= max(newest.curvature / newest.change_size, preconditioner.smallest_scale)
     for pair, weight in zip(pairs, reversed(weights), strict=True):
         vector.add_(pair.step, alpha=weight - _dot(pair.change, vector) / pair.curvature)
     return vector.to(torch.float64)

@@ -34,13 +34,14 @@ class Preconditioner:
     ----------
     apply : callable
         ``(r, d + 1)`` to the same shape.
-    rescale : bool
-        Whether its overall size should follow the curvature met on the way: a diagonal knows the
-        units of the columns, not how they work together.
+    smallest_scale : float
+        How small a factor the curvature met on the way may put on it. The curvature falls as the
+        classes are told apart, so a whitened one may grow; a diagonal one, which knows the units
+        of the columns and not how they work together, may shrink too.
     """
 
     apply: Callable[[Tensor], Tensor]
-    rescale: bool
+    smallest_scale: float
 
 
 def make_preconditioner(objective: RidgeObjective) -> Preconditioner:
@@ -64,7 +65,7 @@ def make_preconditioner(objective: RidgeObjective) -> Preconditioner:
         # Adding a vector to every class changes no probability: stay where the sum is zero.
         return direction - direction.mean(0) if len(direction) > 1 else direction
 
-    return Preconditioner(apply, rescale=not whiten)
+    return Preconditioner(apply, smallest_scale=1.0 if whiten else 0.0)
 
 
 def _floored(curvature: Tensor) -> Tensor:

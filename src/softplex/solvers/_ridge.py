@@ -23,7 +23,7 @@ from softplex.streaming import DenseFeatures, Features, Targets, as_features
 _SMALL = 3_000_000
 # Parameters above which the Hessian is not formed.
 _NEWTON_SIZE = 1500
-# Attempts at a float64 finish, each to a smaller gap, before the arithmetic is said to be spent.
+# Attempts at a finish, each to a smaller gap, before the arithmetic is said to be spent.
 _FINISHES = 4
 # Means of a column, in units of its spread, that cost digits of the scores.
 _FAR = 30.0
@@ -110,14 +110,16 @@ def solve_ridge(
         return theta, _certify(precise, theta, status, tol)
 
     single = working.features.dtype == torch.float32
-    floor = _float32_floor(working) if single else 0.0
+    # Where float32 alone was asked for it goes as far as it can.
+    floor = _float32_floor(working) if single and problem.dtype is None else 0.0
     theta, certificate = stage(working, theta, max(tol, floor))
+    target = 0.1 * tol
     if single and problem.dtype is None:
-        working = precise
-    target = tol
+        working, target = precise, tol
     for _ in range(_FINISHES):
+        # The solver's estimate of the gap may have been reached, and the gap itself not yet.
         stopped = certificate.status in (Status.INTERRUPTED, Status.MAX_ITER)
-        if certificate.relative_gap <= tol or stopped or working.features.dtype != torch.float64:
+        if certificate.relative_gap <= tol or stopped:
             break
         theta, certificate = stage(working, theta, target)
         target *= 0.1
