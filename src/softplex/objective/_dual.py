@@ -82,7 +82,8 @@ class _Repair:
         lack = residual.clamp_min(0.0)
         if not float(lack.sum()) > 0.0:
             return self
-        return _Repair(self.step, (-residual).clamp_min(0.0) / totals, lack / lack.sum())
+        excess = (-residual).clamp_min(0.0) / totals.clamp_min(torch.finfo(totals.dtype).tiny)
+        return _Repair(self.step, excess.clamp_max(1.0), lack / lack.sum())
 
     def change(self, p: Tensor) -> Tensor:
         """Give ``d = a - p``."""
