@@ -110,6 +110,7 @@ device, random_state, verbose
         """
         who = type(self).__name__
         check_number("path_tol", self.path_tol, low=0.0, open_low=True)
+        self._single(1.0, self.tol)._check_arguments()
         labels = read_labels(who, y)
         features = read_features(self, X, reset=True)
         weight = _check_sample_weight(
