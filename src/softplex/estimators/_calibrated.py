@@ -196,7 +196,7 @@ def _indexable(X: Any) -> Any:
     X = to_numpy(X)
     if sparse.issparse(X):
         return X.tocsr()
-    if hasattr(X, "iloc") or hasattr(X, "__dataframe__"):
+    if hasattr(X, "iloc") or hasattr(X, "columns"):
         return X
     return X if isinstance(X, list | np.ndarray) else np.asarray(X)
 

@@ -43,7 +43,11 @@ def _splitter(who: str, cv: int, y: NDArray[Any], groups: Any) -> Any:
             raise InvalidInput(f"{who} needs at least two groups of rows, but got {n_groups}.")
         return GroupKFold(min(cv, n_groups))
     largest = max(Counter(y.tolist()).values())
-    return StratifiedKFold(max(min(cv, largest), 2), shuffle=True, random_state=0)
+    if largest < 2:
+        raise InvalidInput(
+            f"{who} needs a class with at least two rows to hold some out, but every class has one."
+        )
+    return StratifiedKFold(min(cv, largest), shuffle=True, random_state=0)
 
 
 def stop_if_interrupted(estimator: Any) -> None:

@@ -37,7 +37,7 @@ def test_the_losses_are_those_of_plain_fits() -> None:
             expected = log_loss(Y[test], plain.predict_proba(X[test]))
             assert model.log_losses_[row, column] == pytest.approx(expected, rel=1e-6)
     best = int(model.log_losses_.mean(axis=1).argmin())
-    assert model.C_ == model.Cs_[best]
+    assert model.Cs_[best] == model.C_
     final = SoftmaxClassifier(model.C_, tol=1e-10).fit(X, Y)
     np.testing.assert_allclose(model.coef_, final.coef_, atol=1e-9)
     assert model.certificate_.status is Status.CONVERGED
