@@ -2,7 +2,8 @@
 
     python benchmarks/ridge_softmax.py [iris wine digits fashion] [--repeats 3]
 
-The optimum is bracketed first by a softplex fit to a relative gap of 1e-12. Each candidate then
+The optimum is bracketed first by a softplex fit to a relative gap of 1e-8, and its lower bound
+stands for it, so that nobody is flattered. Each candidate then
 tries its tolerances from the loosest on; its time is that of the first whose float64 objective is
 within the target. Candidates take turns, and the smallest time of each counts. An iteration limit
 keeps a peer that does not get there from running for hours: it is then shown with the
@@ -66,7 +67,7 @@ def candidates(problem: Problem) -> list[Candidate]:
     loose_to_tight = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
     peers = {
         "scikit-learn lbfgs": ("lbfgs", 3000, loose_to_tight),
-        "scikit-learn newton-cg": ("newton-cg", 200, loose_to_tight[:4]),
+        "scikit-learn newton-cg": ("newton-cg", 200, loose_to_tight),
     }
     if not large:
         peers["scikit-learn newton-cholesky"] = ("newton-cholesky", 200, loose_to_tight)
@@ -91,13 +92,12 @@ def first_within(candidate: Candidate, problem: Problem, optimum: float) -> Resu
 
 
 def compare(problem: Problem, repeats: int) -> None:
-    certificate = (
-        SoftmaxClassifier(problem.C, tol=1e-12, max_iter=5000)
-        .fit(problem.X, problem.y)
-        .certificate_
+    reference = SoftmaxClassifier(problem.C, tol=1e-2 * TARGET, max_iter=5000)
+    certificate = reference.fit(problem.X, problem.y).certificate_
+    optimum = certificate.dual
+    print(
+        f"\n{problem.name}, C = {problem.C:.4g}, optimum above {optimum:.8g} (relative gap ", end=""
     )
-    optimum = certificate.primal
-    print(f"\n{problem.name}, C = {problem.C:.4g}, optimum {optimum:.8g} (relative gap ", end="")
     print(f"{certificate.relative_gap:.0e})")
     field = candidates(problem)
     results = [first_within(candidate, problem, optimum) for candidate in field]
