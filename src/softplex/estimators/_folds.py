@@ -45,7 +45,7 @@ def _splitter(who: str, cv: int, y: NDArray[Any], groups: Any) -> Any:
     largest = max(Counter(y.tolist()).values())
     if largest < 2:
         raise InvalidInput(
-            f"{who} needs a class with at least two rows to hold some out, but every class has one."
+            f"{who} needs a class with at least two rows to hold some out, but each has one sample."
         )
     return StratifiedKFold(min(cv, largest), shuffle=True, random_state=0)
 

@@ -267,7 +267,7 @@ def test_bad_data() -> None:
         CalibratedClassifier().fit(X, np.where(Y == 1, np.nan, Y))
     with pytest.raises(InvalidInput, match="two groups"):
         CalibratedClassifier().fit(X, Y, groups=np.zeros(len(Y)))
-    with pytest.raises(InvalidInput, match="every class has one"):
+    with pytest.raises(InvalidInput, match="each has one sample"):
         CalibratedClassifier().fit(X[:4], [0, 1, 2, 3])
     with pytest.raises(ValueError, match="1d array"):
         CalibratedClassifier().fit(X, np.eye(3)[Y])
