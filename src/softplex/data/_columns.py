@@ -248,7 +248,17 @@ def _as_words(name: str, column: pa.ChunkedArray) -> Column:
         return text_column(name, column)
     if n_levels == n_known == len(texts) and _names_rows(name, head, n_known):
         return Column(name, "id", "a different word in every row; left out")
-    return category_column(name, column)
+    found = category_column(name, column)
+    if _has_decimal_commas(head):
+        words = "numbers with decimal commas? write 1.5 for 1,5"
+        return replace(found, note=f"{found.note}; {words}")
+    return found
+
+
+def _has_decimal_commas(head: pa.ChunkedArray) -> bool:
+    alike = pc.match_substring_regex(head, r"^\s*[+-]?\d+(\.\d{3})*(,\d+)?\s*$")
+    commas = pc.match_substring_regex(head, ",")
+    return bool(pc.all(alike).as_py() and pc.any(commas).as_py())
 
 
 def _names_rows(name: str, head: pa.ChunkedArray, n_known: int) -> bool:

@@ -176,10 +176,14 @@ def _check_first_bytes(source: Source) -> None:
 def _check_signature(source: Source, head: bytes) -> None:
     for magic, format_name, words in _SIGNATURES:
         if head.startswith(magic) and format_name != source.format:
-            raise DataError(
-                f"{source.name} is {words} by its first bytes, not {source.format}. "
-                "Give it the matching suffix, or convert it."
+            needed = "UTF-8 text" if format_name == "utf-16" else source.format
+            what = f"{source.name} is {words} by its first bytes, not {needed}."
+            way_out = (
+                "Save it again with the UTF-8 encoding."
+                if format_name == "utf-16"
+                else "Give it the matching suffix, or convert it."
             )
+            raise DataError(f"{what} {way_out}")
     if source.format in _BINARY and not head.startswith(_BINARY[source.format].encode()):
         raise DataError(
             f"{source.name} is not a {source.format} file: its first bytes are {head[:6]!r}. "

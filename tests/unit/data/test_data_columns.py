@@ -195,3 +195,16 @@ def test_damaged_schemas_are_refused() -> None:
     for broken in (text[:50], "[]", "{}", text.replace('"number"', '"numbr"')):
         with pytest.raises(ModelFileError, match="damaged or foreign"):
             Schema.from_json(broken)
+
+
+def test_decimal_commas_are_pointed_out() -> None:
+    table = as_table(
+        {
+            "euro": ["1,5", "-1.188,81", "7", "0,25"],
+            "name": ["a,5", "b", "a,5", "b"],
+            "y": ["p", "q", "p", "q"],
+        }
+    )
+    remarks = {name: remark for name, _, remark in infer_schema(table, "y").summary()}
+    assert "decimal commas" in remarks["euro"]
+    assert "decimal commas" not in remarks["name"]
