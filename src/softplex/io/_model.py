@@ -103,9 +103,9 @@ def load(folder: str | os.PathLike[str]) -> Any:
     Examples
     --------
     >>> import softplex
-    >>> softplex.load("no-such-folder")
+    >>> softplex.load("no-such-folder")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    softplex.exceptions.ModelFileError: softplex.load found no folder no-such-folder
+    softplex.exceptions.ModelFileError: there is no folder no-such-folder; give one that ...
     """
     place = Path(folder)
     manifest = _read_manifest(place)
@@ -121,7 +121,9 @@ def load(folder: str | os.PathLike[str]) -> Any:
 
 def _read_manifest(place: Path) -> dict[str, Any]:
     if not place.exists():
-        raise ModelFileError(f"softplex.load found no folder {place}")
+        raise ModelFileError(
+            f"there is no folder {place}; give one that softplex.save or `softplex fit --out` made"
+        )
     path = place / MANIFEST_NAME
     if not path.is_file():
         what = "has no model.json" if place.is_dir() else "is a file, not a folder"

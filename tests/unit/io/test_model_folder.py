@@ -73,7 +73,7 @@ def test_what_cannot_be_saved_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="found no folder"):
+    with pytest.raises(ModelFileError, match="there is no folder"):
         softplex.load(tmp_path / "nothing")
 
 
