@@ -34,7 +34,9 @@ import softplex
 from softplex.data import read_table
 
 model = softplex.load("path/to/this/folder")
-prediction = model.predict_proba(read_table("new-rows.csv"))
+prediction = model.predict_proba(read_table("new-rows.csv"))  # or a pandas or polars frame
+prediction.probabilities  # one row for each readable row, columns as in model.classes_
+prediction.rejects  # the rows that could not be read, each with its reason
 ```
 
 or, from the command line,
@@ -160,6 +162,8 @@ def _training(content: ReportContent) -> str:
             parts.append(f"Columns not used: {_columns(content.data.dropped)}.")
     if content.calibration:
         parts.append(_safe(content.calibration.sentence))
+        if content.calibration.temperature is not None:
+            parts.append(f"The temperature is {content.calibration.temperature:.4g}.")
     if content.certificate:
         parts.append(
             f"The objective is {content.certificate.primal:.6g}, with a certified relative "
@@ -185,12 +189,14 @@ def _rest(total: int) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.4f}" if math.isfinite(value) else "undefined"
+    if not math.isfinite(value):
+        return "undefined"
+    return f"{value:.1e}" if 0 < abs(value) < 5e-5 else f"{value:.4f}"
 
 
 def _interval(estimate: Estimate) -> str:
     known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
-    return f"{estimate.low:.4f} to {estimate.high:.4f}" if known else "none"
+    return f"{_number(estimate.low)} to {_number(estimate.high)}" if known else "none"
 
 
 def _safe(text: object) -> str:

@@ -36,13 +36,18 @@ def evaluate(
 def _evaluation(folder: Path, name: str, seed: int, screen: Screen) -> Evaluation:
     from softplex.cli._judging import evaluate_judged, judge, warn_left_out
     from softplex.data import read_table
+    from softplex.exceptions import SchemaMismatch
 
     screen.step(f"loading {folder}")
     model = load_table_classifier(folder)
     prior = trained_prior(folder)
     screen.step(f"reading {name}")
     table = read_table(name, keep_ragged=True)
-    table.column(model.schema.target)
+    if model.schema.target not in table.column_names:
+        raise SchemaMismatch(
+            f"{table.name} has no column {model.schema.target!r} with the labels to measure "
+            "against; add it, or use `softplex predict`, which needs no labels"
+        )
     screen.step(f"measuring {len(table):,} rows")
     prediction = model.predict_proba(table)
     judged = judge(model, table, prediction.kept, prediction.rejects)

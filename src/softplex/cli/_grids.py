@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from softplex.cli._screen import Grid
+
+_MANY_COLUMNS: Final = 30
+_LONG_RUN: Final = 3
+_FLOAT64_LIMIT: Final = 1e-12
+_SMALLEST_FIXED: Final = 5e-5
 
 HEADLINES: Final = {
     "accuracy": "accuracy",
@@ -48,16 +54,41 @@ def metrics_grid(test: Mapping[str, Any], before: Mapping[str, Any] | None = Non
 
 def _interval(test: Mapping[str, Any], name: str) -> str:
     low, high = test["intervals"][name]
-    return "" if low is None or high is None else f"{low:.4f} to {high:.4f}"
+    return "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
 
 
 def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
+    """Write four decimals, or two digits where those would hide a number above zero.
+
+    >>> _number(0.25), _number(2.5e-7)
+    ('0.2500', '2.5e-07')
+    """
+    if value is None:
+        return "undefined"
+    return f"{value:.1e}" if 0 < abs(value) < _SMALLEST_FIXED else f"{value:.4f}"
 
 
 def columns_grid(summary: Sequence[tuple[str, str, str]]) -> Grid:
-    """Show the chosen column kinds."""
-    return Grid("columns", "Columns", ("name", "read as", "remark"), summary)
+    """Show the chosen column kinds; for people, runs of like columns in wide tables are one row."""
+    brief = _collapsed(summary) if len(summary) > _MANY_COLUMNS else None
+    return Grid("columns", "Columns", ("name", "read as", "remark"), summary, brief)
+
+
+def _collapsed(summary: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Write neighbours of the same kind and remark as one row.
+
+    >>> _collapsed([("x1", "number", ""), ("x2", "number", ""), ("x3", "number", "")])
+    [('x1 ... x3', 'number', '3 columns')]
+    """
+    rows: list[tuple[str, str, str]] = []
+    for (kind, remark), group in groupby(summary, key=lambda column: column[1:]):
+        run = list(group)
+        if len(run) < _LONG_RUN:
+            rows.extend(run)
+            continue
+        name = f"{run[0][0]} ... {run[-1][0]}"
+        rows.append((name, kind, "; ".join(filter(None, [f"{len(run)} columns", remark]))))
+    return rows
 
 
 def facts_grid(metrics: Mapping[str, Any]) -> Grid:
@@ -69,15 +100,33 @@ def facts_grid(metrics: Mapping[str, Any]) -> Grid:
         ["target", f"{metrics['target']}, {len(classes)} classes: {_listed(classes)}"],
         ["rows", f"{metrics['rows']['train']:,} to learn, {metrics['rows']['test']:,} to test"],
         ["C", f"{metrics['C']:.4g}"],
-        ["calibration", calibration["sentence"]],
-        ["certified gap", f"{_gap(certificate)} (relative). {certificate['sentence']}"],
+        ["calibration", _temperature(calibration.get("temperature")) + calibration["sentence"]],
+        ["certified gap", f"{_gap(certificate)}. {certificate['sentence']}"],
     ]
     return Grid("model", "Model", ("fact", "value"), rows)
 
 
 def _gap(certificate: Mapping[str, Any]) -> str:
     gap = certificate["relative_gap"]
-    return "no bound" if gap is None else f"{gap:.1e}"
+    if gap is None:
+        return "no bound is known"
+    if gap <= _FLOAT64_LIMIT:
+        return "at most 1e-12 of the objective, the limit of float64"
+    return f"the objective is within {gap:.1e} of its minimum, as a share"
+
+
+def _temperature(temperature: float | None) -> str:
+    """Say what the temperature does to the probabilities.
+
+    >>> _temperature(2.5)
+    'Temperature 2.5, which makes the probabilities less confident. '
+    """
+    if temperature is None:
+        return ""
+    if f"{temperature:.3g}" == "1":
+        return "Temperature 1, which leaves the probabilities nearly as they were. "
+    change = "less" if temperature > 1 else "more"
+    return f"Temperature {temperature:.3g}, which makes the probabilities {change} confident. "
 
 
 def _listed(labels: Sequence[Any], shown: int = 10) -> str:

@@ -58,6 +58,7 @@ def predict(
             check_request,
             predict_table,
             rejects_beside,
+            row_count,
         )
 
         aside = rejects or rejects_beside(out)
@@ -68,8 +69,10 @@ def predict(
         screen.step(f"predicting {table}")
         tally = predict_table(request, model, screen)
         if tally.rejected:
-            screen.warning(f"{tally.rejected:,} rows cannot be read; the reasons are in {aside}")
-        sentence = f"{tally.predicted:,} rows predicted: {out}"
+            screen.warning(
+                f"{row_count(tally.rejected)} cannot be read; the reasons are in {aside}"
+            )
+        sentence = f"{row_count(tally.predicted)} predicted: {out}"
         content = {
             "out": str(out),
             "predicted": tally.predicted,

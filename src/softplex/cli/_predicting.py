@@ -44,6 +44,15 @@ def rejects_beside(out: Path) -> Path:
     return out.with_name(f"{out.name.partition('.')[0]}.rejects.csv")
 
 
+def row_count(count: int) -> str:
+    """Write a number of rows.
+
+    >>> row_count(1), row_count(2000)
+    ('1 row', '2,000 rows')
+    """
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
 def check_request(request: PredictRequest) -> None:
     """Refuse, before anything is loaded, what could not be written at the end.
 

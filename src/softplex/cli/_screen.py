@@ -26,12 +26,16 @@ _MOST_ROWS: Final = 40
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows of text under headings; `name` is what a program knows them by."""
+    """Rows of text under headings; `name` is what a program knows them by.
+
+    `brief`, where given, is what people see instead of `rows`.
+    """
 
     name: str
     title: str
     columns: tuple[str, ...]
     rows: Sequence[Sequence[str]]
+    brief: Sequence[Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ class TextScreen(Screen):
         from rich.text import Text
 
         drawn = Table(*grid.columns, title=grid.title, title_justify="left", box=box.SIMPLE_HEAD)
-        for row in _shortened(grid.rows):
+        for row in _shortened(grid.rows if grid.brief is None else grid.brief):
             drawn.add_row(*(Text(cell) for cell in row))
         self.close()
         self._out.print(drawn, soft_wrap=False)

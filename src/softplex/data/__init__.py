@@ -13,7 +13,7 @@ from softplex.data._model import (
     row_weights,
     warn_unseen,
 )
-from softplex.data._parse import Parsed, Unseen, parse_table
+from softplex.data._parse import Parsed, Unseen, check_columns, parse_table
 from softplex.data._read import iter_table, read_table
 from softplex.data._schema import Column, Schema
 from softplex.data._split import Split, split_rows
@@ -33,6 +33,7 @@ __all__ = [
     "Unseen",
     "as_table",
     "bundled_names",
+    "check_columns",
     "check_target",
     "encode_table",
     "feature_names",

@@ -95,7 +95,7 @@ def parse_table(table: Table, schema: Schema) -> Parsed:
     """
     if schema.n_sparse is not None:
         return _parse_sparse(table, schema.n_sparse)
-    _refuse_lacking(table, schema)
+    check_columns(table, schema)
     faults = _Faults(table)
     numbers = _number_block(table, schema, faults)
     words, unseen = _word_columns(table, schema)
@@ -147,7 +147,14 @@ class _Faults:
         return Reject(int(self.table.rows[position]), column.name, value, reason)
 
 
-def _refuse_lacking(table: Table, schema: Schema) -> None:
+def check_columns(table: Table, schema: Schema) -> None:
+    """Refuse a table that lacks a column which the model needs.
+
+    Raises
+    ------
+    SchemaMismatch
+        With the lacking columns, and the nearest name.
+    """
     needed = [column.name for column in schema.features]
     present = set(table.column_names)
     lacking = [name for name in needed if name not in present]
