@@ -36,7 +36,7 @@ _ROUNDING = 1e-13
 class TemperatureStatus(StrEnum):
     """Whether a finite temperature exists; the value is the sentence that a user reads."""
 
-    CONVERGED = "The temperature is the maximum-likelihood one."
+    CONVERGED = "No other temperature makes the calibration rows more likely."
     UNDETERMINED = (
         "Every temperature fits alike, because every row has equal scores: the temperature stays 1."
     )

@@ -87,7 +87,7 @@ def train(table: Table, schema: Schema, options: TrainingOptions, screen: Screen
     if C is None:
         screen.step("choosing C by cross-validation")
         search = SoftmaxClassifierCV(
-            cv=_folds(rows), device=options.device, random_state=options.seed
+            cv=_folds(rows), refit=False, device=options.device, random_state=options.seed
         )
         C = float(search.fit(rows.X, rows.labels, rows.weights, rows.groups).C_)
     doing = "training and calibrating" if options.calibrate else "training"

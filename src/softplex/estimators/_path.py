@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from softplex._checks import check_number
 from softplex.estimators._folds import Fold, make_folds, stop_if_interrupted
 from softplex.estimators._inputs import read_features, read_labels
 from softplex.estimators._softmax import SoftmaxClassifier
-from softplex.exceptions import InvalidInput
+from softplex.exceptions import GapNotReached, InvalidInput
 
 # A path ends when the held-out loss has been worse than the best for this many values of C.
 _PATIENCE = 2
@@ -35,6 +36,8 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         A number means stratified folds, or whole groups where ``fit`` is given groups.
     path_tol : float > 0, default 1e-2
         The relative duality gap of the fits along the path; the final fit uses ``tol``.
+    refit : bool, default True
+        Whether to fit all rows with the chosen C. Without it there is ``C_`` and no classifier.
     fit_intercept, smoothing, smoothing_kind, class_weight, tol, max_iter, warm_start, dtype, \
 device, random_state, verbose
         As in :class:`SoftmaxClassifier`.
@@ -65,6 +68,7 @@ device, random_state, verbose
         *,
         cv: Any = 5,
         path_tol: float = 1e-2,
+        refit: bool = True,
         fit_intercept: bool = True,
         smoothing: float = 0.0,
         smoothing_kind: str = "others",
@@ -94,6 +98,7 @@ device, random_state, verbose
         self.Cs = Cs
         self.cv = cv
         self.path_tol = path_tol
+        self.refit = refit
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
@@ -122,10 +127,11 @@ device, random_state, verbose
         self.Cs_ = self._grid(float(weight.sum()))
         self.log_losses_ = self._walk(features, labels, weight, folds)
         self.C_ = float(self.Cs_[np.nanargmin(self.log_losses_.mean(axis=1))])
-        final = self._single(self.C_, self.tol).fit(X, y, sample_weight)
-        for name, value in vars(final).items():
-            if name.endswith("_") and not name.startswith("_"):
-                setattr(self, name, value)
+        if self.refit:
+            final = self._single(self.C_, self.tol).fit(X, y, sample_weight)
+            for name, value in vars(final).items():
+                if name.endswith("_") and not name.startswith("_"):
+                    setattr(self, name, value)
         return self
 
     def _grid(self, total_weight: float) -> NDArray[np.float64]:
@@ -143,7 +149,7 @@ device, random_state, verbose
         own = {
             name: value
             for name, value in self.get_params(deep=False).items()
-            if name not in ("Cs", "cv", "path_tol", "tol")
+            if name not in ("Cs", "cv", "path_tol", "refit", "tol")
         }
         return SoftmaxClassifier(C, tol=tol, **own)
 
@@ -161,7 +167,10 @@ device, random_state, verbose
         for place, C in enumerate(self.Cs_):
             for number, (train, held_out) in enumerate(folds):
                 walker = walkers[number].set_params(C=float(C))
-                walker.fit(X[train], y[train], weight[train])
+                with warnings.catch_warnings():
+                    # A fit that ends early still ranks its C, and one cut short ends the walk.
+                    warnings.simplefilter("ignore", GapNotReached)
+                    walker.fit(X[train], y[train], weight[train])
                 stop_if_interrupted(walker)
                 losses[place, number] = _held_out_loss(walker, X, y, weight, held_out)
             means = losses[: place + 1].mean(axis=1)

@@ -57,7 +57,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Begin at the previous coefficients when the classes and features are the same.
     dtype : None, "float32" or "float64", default None
         Precision of the products. None begins in float32 where the data are large and finishes in
-        float64 where the gap needs it; sums and the certificate are always float64.
+        float64 where the gap needs it; sums, the certificate and small problems are always
+        float64.
     device : str or None, default None
         A torch device for training; the processor by default.
     random_state : int, RandomState or None, default None
@@ -163,7 +164,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Give the scores, ``(n, k)``, or ``(n,)`` of the second class for two classes."""
-        check_is_fitted(self)
+        check_is_fitted(self, "coef_")
         X = read_features(self, X, reset=False)
         dtype = torch.float32 if X.dtype == np.float32 else torch.float64
         k = len(self.intercept_)

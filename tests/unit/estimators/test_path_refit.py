@@ -1,0 +1,17 @@
+"""Choosing C without fitting the classifier."""
+
+from __future__ import annotations
+
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+
+from softplex import SoftmaxClassifierCV
+
+
+def test_without_refit_a_penalty_is_chosen_and_nothing_fitted() -> None:
+    X, y = load_iris(return_X_y=True)
+    chosen = SoftmaxClassifierCV(Cs=[0.1, 1.0], refit=False).fit(X, y)
+    assert chosen.C_ == SoftmaxClassifierCV(Cs=[0.1, 1.0]).fit(X, y).C_
+    with pytest.raises(NotFittedError):
+        chosen.predict(X)
