@@ -65,7 +65,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     >>> from sklearn.preprocessing import scale
     >>> X, y = load_wine(return_X_y=True)
     >>> model = CalibratedClassifier().fit(scale(X), y)
-    >>> 0.5 < model.calibrator_.temperature_ < 2.0
+    >>> 0.4 < model.calibrator_.temperature_ < 0.5  # the penalty had made it under-confident
     True
     """
 

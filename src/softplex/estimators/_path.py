@@ -58,8 +58,8 @@ device, random_state, verbose
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> model = SoftmaxClassifierCV(Cs=[0.01, 1.0, 100.0]).fit(X, y)
-    >>> float(model.C_)
-    1.0
+    >>> model.C_
+    100.0
     """
 
     def __init__(
