@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import softplex
@@ -84,7 +85,8 @@ def test_every_format_says_the_same(run, predict, birds, fitted, tmp_path, suffi
     elif suffix == ".jsonl":
         frame = pd.DataFrame([json.loads(line) for line in out.read_text().splitlines()])
     else:
-        frame = pd.read_csv(out, sep="\t" if "tsv" in suffix else ",")
+        with pa.input_stream(out) as unpacked:
+            frame = pd.read_csv(unpacked, sep="\t" if "tsv" in suffix else ",")
     pd.testing.assert_frame_equal(frame, predict(birds), check_dtype=False)
 
 

@@ -32,7 +32,8 @@ def write(path: Path, batches: int = 2) -> None:
 def test_delimited_text(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     write(path)
-    frame = pd.read_csv(path, sep="\t" if "tsv" in suffix else ",")
+    with pa.input_stream(path) as unpacked:
+        frame = pd.read_csv(unpacked, sep="\t" if "tsv" in suffix else ",")
     assert frame["p"].tolist() == [row["p"] for row in ROWS] * 2
     assert frame["n"].tolist() == [row["n"] for row in ROWS] * 2
     assert frame["id"].fillna("").tolist() == [row["id"] or "" for row in ROWS] * 2
