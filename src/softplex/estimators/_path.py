@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from softplex._arrays import to_numpy
 from softplex._checks import check_number
+from softplex._labels import class_weights, encode_labels, row_weights
 from softplex.estimators._folds import Fold, make_folds, stop_if_interrupted
 from softplex.estimators._inputs import read_features, read_labels
 from softplex.estimators._softmax import SoftmaxClassifier
@@ -161,16 +162,19 @@ device, random_state, verbose
         folds: list[Fold],
     ) -> NDArray[np.float64]:
         losses = np.full((len(self.Cs_), len(folds)), np.nan)
-        walkers = [
-            clone(self._single(1.0, self.path_tol)).set_params(warm_start=True) for _ in folds
-        ]
+        # Class weights are those of all rows: a fold may lack a class that they name.
+        targets = encode_labels(y)
+        per_class = class_weights(type(self).__name__, self.class_weight, targets, weight)
+        train_weight = row_weights(targets, per_class, weight)
+        single = self._single(1.0, self.path_tol).set_params(warm_start=True, class_weight=None)
+        walkers = [clone(single) for _ in folds]
         for place, C in enumerate(self.Cs_):
             for number, (train, held_out) in enumerate(folds):
                 walker = walkers[number].set_params(C=float(C))
                 with warnings.catch_warnings():
                     # A fit that ends early still ranks its C, and one cut short ends the walk.
                     warnings.simplefilter("ignore", GapNotReached)
-                    walker.fit(X[train], y[train], weight[train])
+                    walker.fit(X[train], y[train], train_weight[train])
                 stop_if_interrupted(walker)
                 losses[place, number] = _held_out_loss(walker, X, y, weight, held_out)
             means = losses[: place + 1].mean(axis=1)

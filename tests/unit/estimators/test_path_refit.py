@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -15,3 +16,10 @@ def test_without_refit_a_penalty_is_chosen_and_nothing_fitted() -> None:
     assert chosen.C_ == SoftmaxClassifierCV(Cs=[0.1, 1.0]).fit(X, y).C_
     with pytest.raises(NotFittedError):
         chosen.predict(X)
+
+
+def test_class_weights_may_name_a_class_that_a_fold_lacks() -> None:
+    X, y = load_iris(return_X_y=True)
+    X, y = np.vstack([X, X[:1]]), np.append(y, 3)
+    chosen = SoftmaxClassifierCV(Cs=[1.0], cv=3, class_weight={3: 2.0, 0: 0.5}).fit(X, y)
+    assert chosen.classes_.tolist() == [0, 1, 2, 3]
