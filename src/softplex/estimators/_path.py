@@ -21,13 +21,16 @@ from softplex.exceptions import GapNotReached, InvalidInput
 
 # A path ends when the held-out loss has been worse than the best for this many values of C.
 _PATIENCE = 2
+# Worse means by more than this share: below it, losses differ by the tolerance of the path.
+_CLEARLY = 1e-2
 
 
 class SoftmaxClassifierCV(SoftmaxClassifier):
     """A softmax classifier whose ``C`` has the lowest cross-validated log-loss.
 
     The values of C are walked from the strongest penalty to the weakest; each fold begins at its
-    previous coefficients; the walk ends early once the held-out loss has risen twice.
+    previous coefficients; the walk ends early once the held-out loss has been clearly above its
+    minimum twice in a row.
 
     Parameters
     ----------
@@ -35,7 +38,7 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         The values of C, or how many: then C x (total weight) runs from 1 to 1e6 in equal ratios.
     cv : int, splitter or iterable of splits, default 5
         A number means stratified folds, or whole groups where ``fit`` is given groups.
-    path_tol : float > 0, default 1e-2
+    path_tol : float > 0, default 1e-3
         The relative duality gap of the fits along the path; the final fit uses ``tol``.
     refit : bool, default True
         Whether to fit all rows with the chosen C. Without it there is ``C_`` and no classifier.
@@ -68,7 +71,7 @@ device, random_state, verbose
         Cs: Any = 10,
         *,
         cv: Any = 5,
-        path_tol: float = 1e-2,
+        path_tol: float = 1e-3,
         refit: bool = True,
         fit_intercept: bool = True,
         smoothing: float = 0.0,
@@ -177,10 +180,15 @@ device, random_state, verbose
                     walker.fit(X[train], y[train], train_weight[train])
                 stop_if_interrupted(walker)
                 losses[place, number] = _held_out_loss(walker, X, y, weight, held_out)
-            means = losses[: place + 1].mean(axis=1)
-            if place - int(np.argmin(means)) >= _PATIENCE:
+            if _has_turned(losses[: place + 1].mean(axis=1)):
                 break
         return losses
+
+
+def _has_turned(means: NDArray[np.float64]) -> bool:
+    """Whether the loss has passed its minimum; where it is flat it may yet fall."""
+    last = means[-_PATIENCE:]
+    return len(means) > _PATIENCE and bool((last > means.min() * (1.0 + _CLEARLY)).all())
 
 
 def _held_out_loss(
