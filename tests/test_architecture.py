@@ -24,6 +24,7 @@ _types
 _checks
 _labels
 _arrays
+_tensors
 maps
 coding
 information

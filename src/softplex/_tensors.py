@@ -1,0 +1,167 @@
+"""Checks and steps on torch tensors that maps, information and losses share.
+
+A check reads values, and values are there only outside of ``torch.compile``, ``torch.func``
+transforms and CUDA graph capture. Inside them nothing is refused, and the same formulas run
+without a branch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from softplex._arrays import to_tensor
+from softplex._checks import check_choice, check_number
+from softplex.exceptions import InvalidInput
+
+EMPTY = ("zero", "nan", "raise")
+_HALVES = (torch.float16, torch.bfloat16)
+_SIMPLEX_TOLERANCE = {
+    torch.float16: 5e-3,
+    torch.bfloat16: 3e-2,
+    torch.float32: 1e-4,
+    torch.float64: 1e-6,
+}
+
+
+def values_known(*tensors: Tensor) -> bool:
+    """Whether the values can be looked at: false while they are traced or mapped over."""
+    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
+        return False
+    return not any(
+        tensor.is_meta or (tensor.is_cuda and torch.cuda.is_current_stream_capturing())
+        for tensor in tensors
+    )
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """Give float16 and bfloat16 as float32, which holds all their values."""
+    return tensor.float() if tensor.dtype in _HALVES else tensor
+
+
+def place_of(where: Tensor) -> tuple[int, ...]:
+    """Index of the first true entry."""
+    return tuple(int(index) for index in where.nonzero()[0])
+
+
+def named_place(place: tuple[int, ...]) -> str:
+    """Say where an entry is: 'row 3, class 2', or its whole index beyond two dimensions."""
+    if len(place) == 1:
+        return f"class {place[0]}"
+    if len(place) == 2:
+        return f"row {place[0]}, class {place[1]}"
+    return f"index {place}"
+
+
+def named_slice(place: tuple[int, ...]) -> str:
+    """Say which slice along the classes is meant: 'row 3', or its whole index."""
+    if not place:
+        return "the only row"
+    return f"row {place[0]}" if len(place) == 1 else f"the row at {place}"
+
+
+def check_dim(who: str, scores: Tensor, dim: int) -> None:
+    """Refuse a dimension that the scores do not have."""
+    if not -max(scores.ndim, 1) <= dim < max(scores.ndim, 1):
+        raise InvalidInput(
+            f"{who} needs dim to be a dimension of the scores, but got dim={dim} for scores of "
+            f"shape {tuple(scores.shape)}."
+        )
+
+
+def check_temperature(temperature: float | Tensor) -> None:
+    """Refuse a temperature that is no positive finite number, or a tensor of such."""
+    if not isinstance(temperature, Tensor):
+        check_number("temperature", temperature, low=0.0, open_low=True)
+    elif values_known(temperature):
+        bad = ~((temperature > 0) & torch.isfinite(temperature))
+        if bool(bad.any()):
+            raise InvalidInput(
+                "temperature must be positive and finite everywhere, but holds "
+                f"{float(temperature[place_of(bad)]):g}."
+            )
+
+
+def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Give ((z - top) / T, top / T), in float32 at least, with top the largest score.
+
+    The top is taken away before the division, so a shift of all scores costs no digit, and halves
+    are subtracted, so nothing overflows on the way. A slice at -inf has top 0.
+    """
+    wide = widened(scores)
+    if not isinstance(temperature, Tensor):
+        limits = torch.finfo(wide.dtype)
+        if not limits.tiny <= temperature <= limits.max:
+            wide = wide.double()
+    if scores.ndim and not scores.shape[dim]:
+        return wide, wide.new_zeros(()).expand(wide.sum(dim, keepdim=True).shape)
+    half_top = 0.5 * wide.detach().amax(dim, keepdim=True)
+    half_top = torch.where(half_top == -math.inf, 0.0, half_top)
+    half_temperature = 0.5 * temperature
+    return (0.5 * wide - half_top) / half_temperature, half_top / half_temperature
+
+
+def apply_mask(who: str, scores: Tensor, mask: Any) -> Tensor:
+    """Set the scores where the mask is false to -inf, whatever they hold."""
+    if mask is None:
+        return scores
+    kept = to_tensor(mask, device=scores.device)
+    if kept.dtype != torch.bool:
+        raise InvalidInput(
+            f"{who} needs a boolean mask (true = take part), but got {kept.dtype}. "
+            "Use mask.bool(), or mask.astype(bool)."
+        )
+    try:
+        fits = torch.broadcast_shapes(kept.shape, scores.shape) == scores.shape
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise InvalidInput(
+            f"{who} needs a mask that broadcasts to the scores, of shape {tuple(scores.shape)}, "
+            f"but got shape {tuple(kept.shape)}."
+        )
+    return scores.masked_fill(~kept, -math.inf)
+
+
+def check_empty(empty: str) -> None:
+    """Refuse an unknown rule for rows with nothing left."""
+    check_choice("empty", empty, EMPTY)
+
+
+def refuse_unusable_scores(who: str, scores: Tensor) -> None:
+    """Refuse NaN and +inf, and say where; -inf is an absent class."""
+    bad = torch.isnan(scores) | (scores == math.inf)
+    if not bool(bad.any()):
+        return
+    place = place_of(bad)
+    shown = "NaN" if bool(torch.isnan(scores[place])) else "+inf"
+    raise InvalidInput(
+        f"{who} needs scores that are finite, or -inf for an absent class, but "
+        f"{named_place(place)} holds {shown}. Find out where it arose: an overflow or a "
+        "division by zero before this point."
+    )
+
+
+def check_probabilities(who: str, name: str, values: Tensor, dim: int) -> None:
+    """Refuse what is not on the simplex along a dimension, and say by how much and where."""
+    if not values_known(values) or values.numel() == 0:
+        return
+    bad = ~(values >= 0) | torch.isinf(values)
+    if bool(bad.any()):
+        place = place_of(bad)
+        raise InvalidInput(
+            f"{who} needs {name} that are probabilities, but {named_place(place)} holds "
+            f"{float(values[place]):g}."
+        )
+    off = (widened(values.detach()).sum(dim) - 1.0).abs()
+    worst = off.max()
+    if float(worst) > _SIMPLEX_TOLERANCE[values.dtype]:
+        place = place_of(off == worst)
+        total = float(widened(values.detach()).sum(dim)[place])
+        raise InvalidInput(
+            f"{who} needs {name} that sum to 1, but {named_slice(place)} sums to {total:.6g} "
+            f"(off by {float(worst):.3g}). Divide by the sum."
+        )
