@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -115,8 +116,8 @@ def apply_mask(who: str, scores: Tensor, mask: Any) -> Tensor:
             "Use mask.bool(), or mask.astype(bool)."
         )
     try:
-        fits = torch.broadcast_shapes(kept.shape, scores.shape) == scores.shape
-    except RuntimeError:
+        fits = np.broadcast_shapes(kept.shape, scores.shape) == scores.shape
+    except ValueError:
         fits = False
     if not fits:
         raise InvalidInput(
