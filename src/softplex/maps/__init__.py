@@ -1,5 +1,22 @@
 """Maps: scores to probabilities."""
 
+from softplex.maps._barycentric import from_barycentric, to_barycentric
+from softplex.maps._concrete import Concrete
+from softplex.maps._gumbel import gumbel_softmax
+from softplex.maps._simplex import centred_log_ratio, inverse_centred_log_ratio, simplex_distance
 from softplex.maps._softmax import log_softmax, logsumexp, softmax
+from softplex.maps._trajectory import softmax_trajectory
 
-__all__ = ["log_softmax", "logsumexp", "softmax"]
+__all__ = [
+    "Concrete",
+    "centred_log_ratio",
+    "from_barycentric",
+    "gumbel_softmax",
+    "inverse_centred_log_ratio",
+    "log_softmax",
+    "logsumexp",
+    "simplex_distance",
+    "softmax",
+    "softmax_trajectory",
+    "to_barycentric",
+]
