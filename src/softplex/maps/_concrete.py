@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
@@ -76,7 +77,7 @@ class Concrete(Distribution):
     >>> bool(concrete.log_prob(concrete.sample((1000,))).isfinite().all())
     True
     >>> round(Concrete(1.0, torch.zeros(3)).log_prob(torch.tensor([0.2, 0.3, 0.5])).exp().item(), 4)
-    1.8168
+    2.014
     """
 
     arg_constraints = {  # noqa: RUF012 - torch declares it so
@@ -114,14 +115,13 @@ class Concrete(Distribution):
             check_temperature(self.temperature)  # it may have rounded to 0
         batch_shape = self._broadcast()
         super().__init__(batch_shape, self.scores.shape[-1:], validate_args=False)
-        self._validate_args = (
-            Distribution._validate_args if validate_args is None else validate_args
-        )
+        if validate_args is not None:
+            self._validate_args = validate_args
 
     def _broadcast(self) -> torch.Size:
         try:
-            shape = torch.broadcast_shapes(self.temperature.shape, self.scores.shape[:-1])
-        except RuntimeError as error:
+            shape = np.broadcast_shapes(self.temperature.shape, self.scores.shape[:-1])
+        except ValueError as error:
             raise InvalidInput(
                 "Concrete needs a temperature that broadcasts to the batch of the scores, of "
                 f"shape {tuple(self.scores.shape[:-1])} (without the classes), but got "
@@ -129,7 +129,7 @@ class Concrete(Distribution):
             ) from error
         self.temperature = self.temperature.expand(shape)
         self.scores = self.scores.expand((*shape, self.scores.shape[-1]))
-        return shape
+        return torch.Size(shape)
 
     @property
     def probabilities(self) -> Tensor:
@@ -150,7 +150,7 @@ class Concrete(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Concrete:
         """Give the same distribution with its batch expanded, without a copy."""
-        new = self._get_checked_instance(Concrete, _instance)
+        new = self._get_checked_instance(Concrete, _instance)  # type: ignore[no-untyped-call]
         shape = torch.Size(batch_shape)
         new.temperature = self.temperature.expand(shape)
         new.scores = self.scores.expand((*shape, *self.event_shape))
@@ -159,7 +159,7 @@ class Concrete(Distribution):
         return new  # type: ignore[no-any-return]
 
     def rsample_log(
-        self, sample_shape: Any = torch.Size(), *, generator: torch.Generator | None = None
+        self, sample_shape: Any = (), *, generator: torch.Generator | None = None
     ) -> Tensor:
         """Draw log x, with gradients to the scores and the temperature.
 
@@ -173,13 +173,12 @@ class Concrete(Distribution):
         Returns
         -------
         Tensor
-            Of shape sample_shape + batch + (k,); log-sum-exp along the classes is 0.
+            Of shape sample_shape + batch + (k,); log-sum-exp along the classes is 0. In float32 at
+            least: float16 ends at 65504, and a sum of k logarithms does not.
         """
-        return self._log_sample(sample_shape, generator).to(self.scores.dtype)
+        return self._log_sample(sample_shape, generator)
 
-    def rsample(
-        self, sample_shape: Any = torch.Size(), generator: torch.Generator | None = None
-    ) -> Tensor:
+    def rsample(self, sample_shape: Any = (), generator: torch.Generator | None = None) -> Tensor:
         """Draw x, with gradients; takes what :meth:`rsample_log` does. No present class is 0."""
         drawn = self._log_sample(sample_shape, generator).exp()
         floored = drawn.clamp(min=_smallest(self.scores.dtype))
@@ -199,7 +198,7 @@ class Concrete(Distribution):
         Returns
         -------
         Tensor
-            Of the broadcast shape, without the classes.
+            Of the broadcast shape, without the classes, in float32 at least.
 
         Raises
         ------
@@ -253,18 +252,18 @@ class Concrete(Distribution):
         constant = torch.lgamma(classes) + (classes - 1.0) * temperature.log()
         result = constant + torch.where(present, terms, 0.0).sum(-1)
         outside = (is_positive & ~present).any(-1)
-        return torch.where(outside, -math.inf, result).to(self.scores.dtype)
+        return torch.where(outside, -math.inf, result)
 
     def _check_value(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise InvalidInput(
-                f"Concrete needs a tensor of values, but got {type(value).__name__}."
+                f"Concrete needs values in a tensor, but got {type(value).__name__}."
             )
         expected = (*self.batch_shape, *self.event_shape)
         try:
             fits = value.ndim > 0 and value.shape[-1] == expected[-1]
-            torch.broadcast_shapes(value.shape, expected)
-        except RuntimeError:
+            np.broadcast_shapes(value.shape, expected)
+        except ValueError:
             fits = False
         if not fits:
             raise InvalidInput(

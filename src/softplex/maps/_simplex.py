@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -151,12 +152,13 @@ def simplex_distance(p: Any, q: Any, *, kind: str = "aitchison", dim: int = -1) 
     second = _on_simplex("simplex_distance", "q", q, dim).to(first.device)
     dtype = torch.promote_types(first.dtype, second.dtype)
     try:
-        first, second = torch.broadcast_tensors(first.to(dtype), second.to(dtype))
-    except RuntimeError as error:
+        shape = np.broadcast_shapes(first.shape, second.shape)
+    except ValueError as error:
         raise InvalidInput(
             "simplex_distance needs p and q of shapes that broadcast, but got "
             f"{tuple(first.shape)} and {tuple(second.shape)}."
         ) from error
+    first, second = first.to(dtype).expand(shape), second.to(dtype).expand(shape)
     result = _DISTANCES[kind](widened(first), widened(second), dim)
     return answer_in_kind(result.to(dtype), p)
 
@@ -193,7 +195,7 @@ def _total_variation(p: Tensor, q: Tensor, dim: int) -> Tensor:
 
 
 def _chord(p: Tensor, q: Tensor, dim: int) -> Tensor:
-    """Give the length of sqrt(p) - sqrt(q) = (p - q) / (sqrt(p) + sqrt(q)), without cancellation."""
+    """Give the length of sqrt(p) - sqrt(q), as (p - q) / (sqrt(p) + sqrt(q)): no cancellation."""
     p, q = torch.where(p > 0, p, 0.0), torch.where(q > 0, q, 0.0)  # no gradient at zero entries
     roots = _root(p) + _root(q)
     return _norm((p - q) / torch.where(roots > 0, roots, 1.0), dim)

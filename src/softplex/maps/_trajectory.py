@@ -85,9 +85,10 @@ def _by_temperature(row: Tensor, temperatures: Tensor) -> Tensor:
     return result.to(row.dtype)
 
 
-def _by_score(row: Tensor, vary: int | None, values: Tensor) -> Tensor:
+def _by_score(row: Tensor, vary: Any, values: Tensor) -> Tensor:
     check_number("vary", vary, low=0, high=len(row) - 1, integer=True)
-    moved = torch.arange(len(row), device=row.device) == vary
+    moved = torch.zeros_like(row, dtype=torch.bool)
+    moved[vary] = True
     result: Tensor = softmax(torch.where(moved, values.to(row.dtype).unsqueeze(-1), row))
     return result
 
