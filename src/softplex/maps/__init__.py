@@ -3,6 +3,7 @@
 from softplex.maps._barycentric import from_barycentric, to_barycentric
 from softplex.maps._concrete import Concrete
 from softplex.maps._gumbel import gumbel_softmax
+from softplex.maps._segments import segment_log_softmax, segment_logsumexp, segment_softmax
 from softplex.maps._simplex import centred_log_ratio, inverse_centred_log_ratio, simplex_distance
 from softplex.maps._softmax import log_softmax, logsumexp, softmax
 from softplex.maps._trajectory import softmax_trajectory
@@ -15,6 +16,9 @@ __all__ = [
     "inverse_centred_log_ratio",
     "log_softmax",
     "logsumexp",
+    "segment_log_softmax",
+    "segment_logsumexp",
+    "segment_softmax",
     "simplex_distance",
     "softmax",
     "softmax_trajectory",
