@@ -16,17 +16,32 @@ _HOMES = {
     "SoftmaxClassifier": "softplex.estimators",
     "SoftmaxClassifierCV": "softplex.estimators",
     "evaluate": "softplex.evaluation",
+    "gumbel_softmax": "softplex.maps",
     "load": "softplex.io",
     "log_softmax": "softplex.maps",
     "logsumexp": "softplex.maps",
     "save": "softplex.io",
+    "segment_softmax": "softplex.maps",
     "softmax": "softplex.maps",
 }
+_PARTS = (
+    "calibrators",
+    "diagnostics",
+    "estimators",
+    "evaluation",
+    "information",
+    "io",
+    "losses",
+    "maps",
+    "report",
+)
 
 __all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return importlib.import_module(f"softplex.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'softplex' has no attribute {name!r}")

@@ -38,6 +38,8 @@ def to_tensor(
 ) -> Tensor:
     """Give an array as a tensor, without a copy where dtype and device allow it."""
     if isinstance(array, Tensor):
+        if dtype is None and (device is None or device == array.device):
+            return array
         return array.to(device=device, dtype=dtype)
     values = np.asarray(array)
     if not values.dtype.isnative:

@@ -32,10 +32,10 @@ def values_known(*tensors: Tensor) -> bool:
     """Whether the values can be looked at: false while they are traced or mapped over."""
     if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
         return False
-    return not any(
-        tensor.is_meta or (tensor.is_cuda and torch.cuda.is_current_stream_capturing())
-        for tensor in tensors
-    )
+    for tensor in tensors:
+        if tensor.is_meta or (tensor.is_cuda and torch.cuda.is_current_stream_capturing()):
+            return False
+    return True
 
 
 def widened(tensor: Tensor) -> Tensor:
@@ -150,19 +150,21 @@ def check_probabilities(who: str, name: str, values: Tensor, dim: int) -> None:
     """Refuse what is not on the simplex along a dimension, and say by how much and where."""
     if not values_known(values) or values.numel() == 0:
         return
-    bad = ~(values >= 0) | torch.isinf(values)
+    detached = values.detach()
+    totals = detached.sum(dim, dtype=widened(detached[:0]).dtype)
+    off = (totals - 1.0).abs()
+    worst = off.max()
+    if bool((detached.amin() >= 0) & (worst <= _SIMPLEX_TOLERANCE[values.dtype])):
+        return
+    bad = ~(detached >= 0) | torch.isinf(detached)
     if bool(bad.any()):
         place = place_of(bad)
         raise InvalidInput(
             f"{who} needs {name} that are probabilities, but {named_place(place)} holds "
-            f"{float(values[place]):g}."
+            f"{float(detached[place]):g}."
         )
-    off = (widened(values.detach()).sum(dim) - 1.0).abs()
-    worst = off.max()
-    if float(worst) > _SIMPLEX_TOLERANCE[values.dtype]:
-        place = place_of(off == worst)
-        total = float(widened(values.detach()).sum(dim)[place])
-        raise InvalidInput(
-            f"{who} needs {name} that sum to 1, but {named_slice(place)} sums to {total:.6g} "
-            f"(off by {float(worst):.3g}). Divide by the sum."
-        )
+    place = place_of(off == worst)
+    raise InvalidInput(
+        f"{who} needs {name} that sum to 1, but {named_slice(place)} sums to "
+        f"{float(totals[place]):.6g} (off by {float(worst):.3g}). Divide by the sum."
+    )

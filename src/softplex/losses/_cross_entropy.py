@@ -1,21 +1,23 @@
 r"""Cross-entropy between a target distribution and the softmax of the scores.
 
-With the target q smoothed to q' = slope q + floor (both sum to 1 over the classes),
+With the target q smoothed to q' = slope q + floor on the classes that are present (both sum to 1
+over them),
 
-.. math:: l = \log \sum_j \exp z_j - \sum_j q'_j z_j, \qquad \partial l / \partial z = p - q'.
-
-All passes are elementwise or reductions over the classes and follow the memory order of the
-scores, so a transposed view costs nothing extra.
+.. math:: l = - \sum_j q'_j \log p_j = \log \sum_j \exp z_j - \sum_j q'_j z_j, \qquad
+          \partial l / \partial z = p - q'.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import nll_loss
 
-from softplex.losses._smoothing import smoothing_line
+from softplex.losses._base import gather_target, one_hot
+from softplex.losses._smoothing import check_smoothing, smoothing_line, smoothing_lines
 from softplex.maps import softmax
 
 
@@ -23,7 +25,8 @@ from softplex.maps import softmax
 class CrossEntropy:
     """Cross-entropy with label smoothing, per example, in nats.
 
-    Targets are class indices ``(n,)`` or rows on the simplex ``(n, k)``.
+    Targets are class indices ``(n,)`` or rows on the simplex ``(n, k)``. A class at -inf takes no
+    part; a target at -inf has an infinite loss and the gradient p - q.
 
     Parameters
     ----------
@@ -50,20 +53,55 @@ class CrossEntropy:
 
     map = staticmethod(softmax)
 
+    def __post_init__(self) -> None:
+        check_smoothing(self.smoothing, self.smoothing_kind)
+
     def per_example(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Give the loss of each row, ``(n,)``."""
-        return self.value_and_score_gradient(scores, targets)[0]
+        logarithms = torch.log_softmax(scores, 1)
+        surprise = _surprise(logarithms, targets)
+        if not self.smoothing:
+            return surprise
+        present = logarithms > -math.inf
+        n_present = present.sum(1, dtype=scores.dtype)
+        slope, floor = smoothing_lines(self.smoothing, self.smoothing_kind, n_present)
+        total = torch.where(present, logarithms, 0.0).sum(1)
+        return slope * surprise - floor * total
 
     def value_and_score_gradient(
         self, scores: Tensor, targets: Tensor, *, overwrite: bool = False
     ) -> tuple[Tensor, Tensor]:
         """Give the loss of each row ``(n,)`` and its gradient in the scores ``(n, k)``.
 
-        ``overwrite=True`` writes the gradient over the scores.
+        ``overwrite=True`` writes the gradient over the scores, which must then be finite. Its
+        passes are elementwise or reductions and follow the memory order of the scores, so a
+        transposed view costs nothing extra.
         """
+        if overwrite:
+            return self._overwrite(scores, targets)
+        probabilities = torch.softmax(scores, 1)
+        present = scores > -math.inf
+        values = self.per_example(scores, targets)
+        return values, probabilities.sub_(self._smoothed(one_hot(targets, scores), present))
+
+    def smoothed(self, targets: Tensor, n_classes: int, dtype: torch.dtype) -> Tensor:
+        """Give the smoothed targets as rows on the simplex, ``(n, k)``."""
+        slope, floor = smoothing_line(self.smoothing, self.smoothing_kind, n_classes)
+        if targets.ndim == 2:
+            return targets.to(dtype) * slope + floor
+        rows = torch.full((len(targets), n_classes), floor, dtype=dtype, device=targets.device)
+        return rows.scatter_(1, targets[:, None], slope + floor)
+
+    def _smoothed(self, targets: Tensor, present: Tensor) -> Tensor:
+        if not self.smoothing:
+            return targets
+        n_present = present.sum(1, dtype=targets.dtype)
+        slope, floor = smoothing_lines(self.smoothing, self.smoothing_kind, n_present)
+        return slope[:, None] * targets + torch.where(present, floor[:, None], 0.0)
+
+    def _overwrite(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         slope, floor = smoothing_line(self.smoothing, self.smoothing_kind, scores.shape[1])
-        shifted = scores if overwrite else scores.clone()
-        shifted.sub_(shifted.amax(1, keepdim=True))
+        shifted = scores.sub_(scores.amax(1, keepdim=True))
         linear = _expected_score(shifted, targets).mul_(slope)
         if floor:
             linear.add_(shifted.sum(1), alpha=floor)
@@ -75,19 +113,18 @@ class CrossEntropy:
             gradient.sub_(floor)
         return values, _subtract_target(gradient, targets, slope)
 
-    def smoothed(self, targets: Tensor, n_classes: int, dtype: torch.dtype) -> Tensor:
-        """Give the smoothed targets as rows on the simplex, ``(n, k)``."""
-        slope, floor = smoothing_line(self.smoothing, self.smoothing_kind, n_classes)
-        if targets.ndim == 2:
-            return targets.to(dtype) * slope + floor
-        rows = torch.full((len(targets), n_classes), floor, dtype=dtype, device=targets.device)
-        return rows.scatter_(1, targets[:, None], slope + floor)
+
+def _surprise(logarithms: Tensor, targets: Tensor) -> Tensor:
+    """Minus the sum of q_j log p_j, with 0 log 0 = 0."""
+    if targets.ndim == 1:
+        return nll_loss(logarithms, targets, reduction="none", ignore_index=-1)
+    return -(targets * torch.where(targets > 0, logarithms, 0.0)).sum(1)
 
 
 def _expected_score(scores: Tensor, targets: Tensor) -> Tensor:
     if targets.ndim == 2:
         return (targets * scores).sum(1)
-    return scores.gather(1, targets[:, None]).squeeze(1)
+    return gather_target(scores, targets)
 
 
 def _subtract_target(gradient: Tensor, targets: Tensor, slope: float) -> Tensor:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from softplex._checks import check_choice, check_number
 
 SMOOTHING_KINDS = ("others", "uniform")
+
+
+def check_smoothing(smoothing: float, kind: str) -> None:
+    """Refuse a smoothing outside [0, 1), and an unknown kind."""
+    if smoothing == 0.0 and kind == "others":  # the defaults need no look, in every call
+        return
+    check_number("smoothing", smoothing, low=0.0, high=1.0, open_high=True)
+    check_choice("smoothing_kind", kind, SMOOTHING_KINDS)
 
 
 def smoothing_line(smoothing: float, kind: str, n_classes: int) -> tuple[float, float]:
@@ -37,11 +48,21 @@ def smoothing_line(smoothing: float, kind: str, n_classes: int) -> tuple[float, 
     >>> smoothing_line(0.1, "uniform", 4)
     (0.9, 0.025)
     """
-    check_number("smoothing", smoothing, low=0.0, high=1.0, open_high=True)
-    check_choice("smoothing_kind", kind, SMOOTHING_KINDS)
+    check_smoothing(smoothing, kind)
     if n_classes < 2 or smoothing == 0.0:
         return 1.0, 0.0
     if kind == "uniform":
         return 1.0 - smoothing, smoothing / n_classes
     floor = smoothing / (n_classes - 1)
     return 1.0 - smoothing - floor, floor
+
+
+def smoothing_lines(smoothing: float, kind: str, n_classes: Tensor) -> tuple[Tensor, Tensor]:
+    """Give slope and floor ``(n,)`` for rows that differ in the number of classes present.
+
+    Classes that are absent take no part in the smoothing, and k counts those that remain.
+    """
+    sharing = n_classes if kind == "uniform" else n_classes - 1
+    eps = torch.where(n_classes > 1, torch.full_like(n_classes, smoothing), 0.0)
+    floor = eps / sharing.clamp(min=1)
+    return (1.0 - eps if kind == "uniform" else 1.0 - eps - floor), floor

@@ -1,0 +1,109 @@
+r"""The one reduction rule.
+
+The weight of row i is its example weight times the class weight of its target, before smoothing,
+
+.. math:: w_i = s_i \sum_c q_{ic} \omega_c ,
+
+so class indices and soft targets that say the same give the same number. Rows count when their
+weight is positive and they are not ignored. Then ``"mean"`` is :math:`\sum w_i l_i / \sum w_i`,
+0 with zero gradients when no row counts; ``"sum"`` is :math:`\sum w_i l_i`; ``"none"`` gives
+:math:`w_i l_i`, 0 for rows that do not count.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from softplex._arrays import to_tensor
+from softplex._checks import check_choice
+from softplex._tensors import place_of, values_known
+from softplex.exceptions import InvalidInput
+from softplex.losses._targets import ReadTargets
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def check_reduction(reduction: str) -> None:
+    """Refuse an unknown reduction."""
+    check_choice("reduction", reduction, REDUCTIONS)
+
+
+def row_weight(
+    who: str,
+    targets: ReadTargets,
+    batch: torch.Size,
+    scores: Tensor,
+    class_weight: Any,
+    sample_weight: Any,
+) -> Tensor | None:
+    """Give w_i ``(n,)``, zero for the rows that do not count; None when all weigh 1."""
+    weight = None
+    if sample_weight is not None:
+        weight = _sample_weight(who, sample_weight, batch, scores)
+    if class_weight is not None:
+        per_class = _class_weight(who, class_weight, scores)
+        values = targets.values
+        own = per_class[values] if values.ndim == 1 else values.to(per_class.dtype) @ per_class
+        weight = own if weight is None else weight * own
+    if targets.ignored is not None:
+        if weight is None:
+            weight = torch.ones_like(targets.ignored, dtype=scores.dtype)
+        weight = weight.masked_fill(targets.ignored, 0.0)
+    return weight
+
+
+def reduce_rows(values: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """Reduce the losses of the rows, ``(n,)``, by the rule of this module."""
+    if weight is not None:
+        values = torch.where(weight > 0, values, 0.0) * weight
+    if reduction == "none":
+        return values
+    if reduction == "sum" or not values.shape[0]:
+        return values.sum()
+    if weight is None:
+        return values.mean()
+    mass = weight.sum()
+    return values.sum() / torch.where(mass > 0, mass, 1.0)
+
+
+def _sample_weight(who: str, sample_weight: Any, batch: torch.Size, scores: Tensor) -> Tensor:
+    weight = to_tensor(sample_weight, device=scores.device, dtype=scores.dtype)
+    try:
+        fits = np.broadcast_shapes(weight.shape, batch) == tuple(batch)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise InvalidInput(
+            f"{who} needs one sample_weight a row, of shape {tuple(batch)}, but got shape "
+            f"{tuple(weight.shape)}."
+        )
+    _refuse_bad_weights(who, "sample_weight", weight)
+    return weight.expand(batch).reshape(-1)
+
+
+def _class_weight(who: str, class_weight: Any, scores: Tensor) -> Tensor:
+    weight = to_tensor(class_weight, device=scores.device, dtype=scores.dtype)
+    k = scores.shape[1]
+    if weight.shape != (k,):
+        raise InvalidInput(
+            f"{who} needs one class_weight a class, of shape ({k},), but got shape "
+            f"{tuple(weight.shape)}."
+        )
+    _refuse_bad_weights(who, "class_weight", weight)
+    return weight
+
+
+def _refuse_bad_weights(who: str, name: str, weight: Tensor) -> None:
+    if not values_known(weight):
+        return
+    bad = ~(weight >= 0) | torch.isinf(weight)
+    if bool(bad.any()):
+        place = place_of(bad)
+        raise InvalidInput(
+            f"{who} needs {name} finite and not negative, but it holds "
+            f"{float(weight[place]):g} at {place[0] if len(place) == 1 else place}."
+        )

@@ -1,0 +1,100 @@
+"""Targets as a user gives them, checked: class indices or rows on the simplex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from softplex._arrays import FLOATS, to_tensor
+from softplex._tensors import check_probabilities, named_slice, place_of, values_known, widened
+from softplex.exceptions import InvalidInput
+
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+
+
+@dataclass(frozen=True)
+class ReadTargets:
+    """Class indices ``(n,)`` or soft targets ``(n, k)``, and which rows are ignored, if any."""
+
+    values: Tensor
+    ignored: Tensor | None = None
+
+
+def read_targets(
+    who: str, scores: Tensor, targets: Any, dim: int, ignore_index: int | None
+) -> ReadTargets:
+    """Check targets against scores whose classes lie along ``dim``, and flatten them to rows.
+
+    Soft targets lie along the same dimension as the scores.
+    """
+    values = to_tensor(targets, device=scores.device)
+    batch = list(scores.shape)
+    k = batch.pop(dim)
+    if list(values.shape) == batch and values.dtype in _INTEGERS:
+        return _read_indices(who, values, k, ignore_index)
+    if values.shape == scores.shape and (values.dtype in _INTEGERS or values.dtype in FLOATS):
+        return _read_soft(who, scores, values, dim, ignore_index)
+    raise InvalidInput(
+        f"{who} needs targets as class indices (integers) of shape {tuple(batch)}, or as "
+        f"probabilities of shape {tuple(scores.shape)}, for scores of shape "
+        f"{tuple(scores.shape)} with classes along dim={dim}, but got {values.dtype} of shape "
+        f"{tuple(values.shape)}."
+    )
+
+
+def refuse_soft(who: str, targets: Tensor) -> None:
+    """Refuse soft targets where only one true class makes sense."""
+    if targets.ndim == 2:
+        raise InvalidInput(
+            f"{who} needs class indices, one true class a row, but got soft targets of shape "
+            f"{tuple(targets.shape)}. Use targets.argmax(-1), or cross_entropy."
+        )
+
+
+def _read_indices(who: str, values: Tensor, k: int, ignore_index: int | None) -> ReadTargets:
+    indices = values.reshape(-1).long()
+    ignored = None if ignore_index is None else indices == ignore_index
+    if ignored is not None:
+        indices = indices.masked_fill(ignored, 0)
+    if indices.numel() and values_known(indices):
+        low, high = torch.aminmax(indices)
+        if int(low) < 0 or int(high) >= k:
+            _refuse_range(who, values.long(), k, ignore_index)
+    return ReadTargets(indices, ignored)
+
+
+def _refuse_range(who: str, values: Tensor, k: int, ignore_index: int | None) -> None:
+    bad = (values < 0) | (values >= k)
+    if ignore_index is not None:
+        bad &= values != ignore_index
+    if not bool(bad.any()):  # every row is ignored, and there is no class to hold its place
+        return
+    place = place_of(bad)
+    value = int(values[place])
+    hint = (
+        f" If {value} marks rows to leave out, pass ignore_index={value}."
+        if value < 0 and ignore_index is None
+        else " Scores need one column a class."
+    )
+    wanted = f"class indices in 0..{k - 1}" if k else "scores with at least one class"
+    raise InvalidInput(
+        f"{who} needs {wanted}, but {named_slice(place)} has target {value} "
+        f"({int(bad.sum())} of {values.numel()} targets are out of range).{hint}"
+    )
+
+
+def _read_soft(
+    who: str, scores: Tensor, values: Tensor, dim: int, ignore_index: int | None
+) -> ReadTargets:
+    if ignore_index is not None:
+        raise InvalidInput(
+            f"{who} needs class indices to go with ignore_index, but got soft targets. Give the "
+            "rows to leave out a sample_weight of 0."
+        )
+    soft = values if values.dtype in FLOATS else values.to(scores.dtype)
+    check_probabilities(who, "targets", soft, dim)
+    rows = soft.movedim(dim, -1).reshape(-1, scores.shape[dim])
+    return ReadTargets(widened(rows))
