@@ -12,6 +12,7 @@ from softplex.report._content import (
 )
 from softplex.report._render import render_report
 from softplex.report._selection import confidently_wrong
+from softplex.report._simplex_chart import SimplexPath, simplex_chart
 
 __all__ = [
     "CalibrationSummary",
@@ -20,6 +21,8 @@ __all__ = [
     "DataSummary",
     "FeatureWeights",
     "ReportContent",
+    "SimplexPath",
     "confidently_wrong",
     "render_report",
+    "simplex_chart",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softplex.maps import to_barycentric
 from softplex.report._selection import class_indices
 from softplex.report._text import count, readable
 
@@ -18,7 +19,6 @@ MOST_POINTS = 20_000
 CROWD = 2_000
 SIDE, LEFT, TOP = 340.0, 30.0, 34.0
 HEIGHT = SIDE * math.sqrt(3) / 2
-_CORNERS = np.array([[0.0, math.sqrt(3) / 2], [1.0, math.sqrt(3) / 2], [0.5, 0.0]])
 
 
 def barycentric_layout(probabilities: NDArray[Any]) -> NDArray[np.float64]:
@@ -37,7 +37,9 @@ def barycentric_layout(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     >>> barycentric_layout(np.array([[0.0, 0.0, 1.0]]))
     array([[0.5, 0. ]])
     """
-    places: NDArray[np.float64] = np.asarray(probabilities, dtype=np.float64) @ _CORNERS
+    shares = np.asarray(probabilities, dtype=np.float64)
+    places: NDArray[np.float64] = to_barycentric(shares / shares.sum(axis=1, keepdims=True))
+    places[:, 1] = math.sqrt(3) / 2 - places[:, 1]
     return places
 
 
