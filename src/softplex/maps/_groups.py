@@ -50,7 +50,7 @@ class Groups:
         """
         lowest = torch.finfo(values.dtype).min
         if self.offsets is not None and self.dim == 0 and values_known(values):
-            return torch.segment_reduce(  # type: ignore[attr-defined, no-any-return]
+            return torch.segment_reduce(
                 values.contiguous(), "max", offsets=self.offsets, initial=lowest, unsafe=True
             )
         start = values.new_full(self._shape(values), lowest)

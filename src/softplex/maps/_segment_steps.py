@@ -21,7 +21,7 @@ _Gradients = tuple[Tensor, None, None, None]
 def softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Probabilities; zeros in a group with nothing left."""
     if values_known(scores):
-        return _Softmax.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return]
+        return _Softmax.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return, no-untyped-call]
     exponentials = _shifted(scores, top, groups).exp()
     return exponentials / groups.spread(_normaliser(exponentials, groups))
 
@@ -29,7 +29,7 @@ def softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
 def log_softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Logarithms of the probabilities; -inf at absent entries."""
     if values_known(scores):
-        return _LogSoftmax.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return]
+        return _LogSoftmax.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return, no-untyped-call]
     shifted = _shifted(scores, top, groups)
     absent = shifted.detach() == -torch.inf
     normaliser = _normaliser(shifted.exp(), groups)
@@ -39,7 +39,7 @@ def log_softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor
 def log_total_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Logarithm of the sum of the shifted exponentials; -inf in a group with nothing left."""
     if values_known(scores):
-        return _LogTotal.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return]
+        return _LogTotal.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return, no-untyped-call]
     return _log_total(groups.total(_shifted(scores, top, groups).exp()))
 
 
