@@ -1,0 +1,250 @@
+"""The four panels of a diagnosis: numbers laid out, nothing computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from softplex.diagnostics._judgement import LOSS_NAMES
+from softplex.diagnostics._marks import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    X_SHARE,
+    Y_SHARE,
+    Bar,
+    Dot,
+    Line,
+    Panel,
+    Scale,
+    Words,
+    axis_x,
+    power_of_ten,
+    share_axis_x,
+    share_axis_y,
+)
+from softplex.diagnostics._measurements import Measurements
+from softplex.diagnostics._values import FloatArray
+from softplex.evaluation import ReliabilityCurve
+from softplex.report._text import number, percent, rows, whole_percent
+
+_LENGTH = Scale(-8.0, math.log10(2.0), LEFT, RIGHT)
+_FEWEST = -9  # errors of 1e-9 and less stand at the left edge
+_ERROR = Scale(_FEWEST, 0.0, 120.0, 274.0)
+_KINDS = {"cross_entropy": "first", "brier": "second"}
+
+
+def panels(measured: Measurements) -> tuple[Panel, ...]:
+    """Lay out all four panels."""
+    return (
+        saturation_panel(measured),
+        confidence_panel(measured),
+        outlier_panel(measured),
+        precision_panel(measured),
+    )
+
+
+def saturation_panel(measured: Measurements) -> Panel:
+    """Share of rows whose gradient is shorter than a length, over all lengths."""
+    saturation = measured.saturation
+    rules, words = share_axis_y("rows with a shorter gradient")
+    lines, texts = [], []
+    for one in saturation.losses:
+        name, kind = LOSS_NAMES[one.loss], _KINDS[one.loss]
+        for group, curve, share in (
+            ("right", one.curve_right, one.share_right[0]),
+            ("wrong", one.curve_wrong, one.share_wrong[0]),
+        ):
+            if not np.isfinite(curve).all():
+                continue
+            text = (
+                f"{name}, {group} rows: {percent(float(share))} below {saturation.thresholds[0]:g}"
+            )
+            lines.append(Line(_curve(saturation.lengths, curve), f"curve {kind} {group}", text))
+            texts.append(text)
+    mark = _LENGTH(math.log10(saturation.thresholds[0]))
+    threshold = Line(f"M{mark:.1f} {TOP}V{BOTTOM}", "ideal")
+    ticks = [
+        Words(_LENGTH(power), BOTTOM + 17, power_of_ten(power), anchor="middle")
+        for power in range(-8, 1, 2)
+    ]
+    return Panel(
+        "Which rows still teach?",
+        "Solid: wrong rows. Dotted: right rows.",
+        ". ".join(texts) + ".",
+        lines=(*rules, threshold, *lines),
+        words=(
+            *words,
+            *ticks,
+            axis_x("length of the score gradient"),
+            *_keys(LOSS_NAMES[one.loss] for one in saturation.losses),
+        ),
+        bars=_key_bars(len(saturation.losses)),
+    )
+
+
+def _keys(names: Iterable[str]) -> tuple[Words, ...]:
+    """Name the colours, in the upper left corner of a panel."""
+    return tuple(
+        Words(LEFT + 24, TOP + 17 + 17 * index, name, "key") for index, name in enumerate(names)
+    )
+
+
+def _key_bars(count: int) -> tuple[Bar, ...]:
+    kinds = ("first", "second", "third")
+    return tuple(
+        Bar(LEFT + 8, TOP + 11 + 17 * index, 11, 4, kinds[index]) for index in range(count)
+    )
+
+
+def _curve(lengths: FloatArray, shares: FloatArray) -> str:
+    points = [
+        f"{_LENGTH(math.log10(length)):.1f} {Y_SHARE(share):.1f}"
+        for length, share in zip(lengths.tolist(), shares.tolist(), strict=True)
+    ]
+    return "M" + " ".join(points)
+
+
+def confidence_panel(measured: Measurements) -> Panel:
+    """Confidence against accuracy in bins, as it is and after the temperature."""
+    figures = measured.over_confidence
+    rules, words = share_axis_y("how often it was right")
+    diagonal = Line(f"M{X_SHARE(0)} {Y_SHARE(0)} {X_SHARE(1)} {Y_SHARE(1)}", "ideal")
+    temperature = (
+        f"T = {figures.temperature:.3g}" if math.isfinite(figures.temperature) else "T = ∞"
+    )
+    bars = tuple(
+        Bar(RIGHT - 118, BOTTOM - 40 + 18 * index, 9, 9, kind)
+        for index, kind in enumerate(("key-full", "key-hollow"))
+    )
+    names = (
+        f"as it is, ECE {percent(figures.ece)}",
+        f"{temperature}, ECE {percent(figures.ece_after)}",
+    )
+    keys = tuple(
+        Words(RIGHT - 103, BOTTOM - 32 + 18 * index, name, "key")
+        for index, name in enumerate(names)
+    )
+    return Panel(
+        "Is it as sure as it is right?",
+        f"Confidence {percent(figures.confidence)}, accuracy {percent(figures.accuracy)}.",
+        f"Confidence against accuracy; {names[0]}; {names[1]}.",
+        lines=(*rules, diagonal),
+        dots=(
+            *_dots(figures.reliability_after, "hollow"),
+            *_dots(figures.reliability, "full"),
+        ),
+        bars=bars,
+        words=(*words, *share_axis_x("confidence: what it said"), *keys),
+    )
+
+
+def _dots(curve: ReliabilityCurve, kind: str) -> tuple[Dot, ...]:
+    filled = np.flatnonzero(curve.count > 0)
+    largest = float(curve.count.max())
+    return tuple(
+        Dot(
+            X_SHARE(float(curve.confidence[index])),
+            Y_SHARE(float(curve.accuracy[index])),
+            2.5 + 4.5 * math.sqrt(float(curve.count[index]) / largest),
+            kind,
+            f"said {whole_percent(float(curve.confidence[index]))}, right "
+            f"{whole_percent(float(curve.accuracy[index]))} of {rows(float(curve.count[index]))}",
+        )
+        for index in filled
+    )
+
+
+def outlier_panel(measured: Measurements) -> Panel:
+    """What the worst rows bear of the loss and of the gradient, loss by loss."""
+    outliers = measured.outliers
+    order = np.argsort(-outliers.shares)
+    scale = Scale(0.0, 1.0, LEFT + 54, RIGHT)
+    bars, words, texts = [], [], []
+    for group, one in enumerate(outliers.losses):
+        top = TOP + 2 + 71 * group
+        words.append(Words(0, top + 9, LOSS_NAMES[one.loss], "key"))
+        for line, (kind, shares) in enumerate(
+            (("loss", one.loss_share), ("gradient", one.gradient_share))
+        ):
+            y = top + 16 + 22 * line
+            words.append(Words(LEFT + 46, y + 12, kind, anchor="end"))
+            for depth, index in enumerate(order):
+                share = float(shares[index])
+                if not math.isfinite(share):
+                    continue
+                text = f"{percent(share)} of its {kind}"
+                who = f"worst {100 * outliers.shares[index]:g}%"
+                texts.append(f"{LOSS_NAMES[one.loss]}: the {who} of the rows bear {text}")
+                bars.append(
+                    Bar(scale(0), y, scale(share) - scale(0), 16, f"depth-{depth}", texts[-1])
+                )
+    grid = [Line(f"M{scale(share):.1f} {TOP + 10}V{BOTTOM}", "grid") for share in QUARTERS_OF_ALL]
+    ticks = [
+        Words(scale(share), BOTTOM + 17, f"{share:.0%}", anchor="middle")
+        for share in QUARTERS_OF_ALL
+    ]
+    shown = " and ".join(f"{100 * outliers.shares[index]:g}%" for index in order[::-1])
+    return Panel(
+        "How much do the worst rows weigh?",
+        f"Borne by the worst {shown} of the rows (dark to pale).",
+        ". ".join(texts) + ".",
+        lines=tuple(grid),
+        bars=tuple(bars),
+        words=(*words, *ticks, axis_x("share of the total")),
+    )
+
+
+QUARTERS_OF_ALL = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def precision_panel(measured: Measurements) -> Panel:
+    """The largest error of a probability in each dtype, and the rows that were lost."""
+    lines, dots, words, texts = [], [], [], []
+    narrow = [one for one in measured.precision if one.dtype != "float64"]
+    for index, one in enumerate(narrow):
+        y = TOP + 22 + 33 * index
+        words += [
+            Words(0, y + 4, one.dtype if one.formula == "safe" else "", "key"),
+            Words(112, y + 4, one.formula, anchor="end"),
+            Words(
+                RIGHT + 8, y + 4, f"{one.lost_rows:,}", "lost" if one.lost_rows else "tick", "end"
+            ),
+        ]
+        text = (
+            f"{one.dtype}, {one.formula}: {one.lost_rows:,} rows lost, probabilities off by at "
+            f"most {number(one.probability_error)}"
+        )
+        texts.append(text)
+        lines.append(Line(f"M{_ERROR(_FEWEST)} {y}H{_ERROR(0)}", "grid"))
+        if math.isfinite(one.probability_error):
+            place = max(math.log10(max(one.probability_error, 10.0**_FEWEST)), _FEWEST)
+            kind = "full" if one.formula == "safe" else "naive"
+            dots.append(Dot(_ERROR(place), y, 5.5, kind, text))
+    ticks = [
+        Words(_ERROR(power), BOTTOM + 17, power_of_ten(power), anchor="middle")
+        for power in range(_FEWEST, 1, 3)
+    ]
+    heads = (Words(RIGHT + 8, TOP - 2, "rows lost", "tick", "end"),)
+    return Panel(
+        "What do narrow numbers cost?",
+        f"Against float64, {rows(measured.n)}.",
+        ". ".join(texts) + ".",
+        lines=tuple(lines),
+        dots=tuple(dots),
+        words=(
+            *heads,
+            *words,
+            *ticks,
+            Words(
+                (_ERROR(_FEWEST) + _ERROR(0)) / 2,
+                BOTTOM + 37,
+                "largest error of a probability",
+                "axis",
+                "middle",
+            ),
+        ),
+    )

@@ -1,0 +1,50 @@
+"""Where templates lie: this package's own, and the style of the report beside them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from softplex.report._text import MINUS, head_and_tail
+
+
+@cache
+def environment() -> Environment:
+    """Give the templates, in which everything is escaped."""
+    made = Environment(
+        loader=ChoiceLoader(
+            [
+                PackageLoader("softplex.diagnostics", "templates"),
+                PackageLoader("softplex.report", "templates"),
+            ]
+        ),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["head_and_tail"] = head_and_tail
+    made.filters["minus"] = _with_minus_signs
+    return made
+
+
+def source(name: str) -> Markup:
+    """Give a style sheet as it stands."""
+    loader = environment().loader
+    assert loader is not None
+    return Markup(loader.get_source(environment(), name)[0])
+
+
+def palette(scope: str) -> Markup:
+    """Give the colours of the report, light and dark, for what lies inside ``scope`` alone.
+
+    They are the head of its style sheet, up to the first rule for all elements.
+    """
+    head, _, _ = source("report.css").partition("\n*")
+    return Markup(str(head).replace(":root", scope))
+
+
+def _with_minus_signs(text: str) -> str:
+    return text.replace("-", MINUS)
