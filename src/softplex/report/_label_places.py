@@ -104,7 +104,7 @@ def _at(text: str, mark: tuple[float, float], size: float, distance: float, angl
     box = Box(
         middle_x - width / 2, middle_y - height / 2, middle_x + width / 2, middle_y + height / 2
     )
-    return Label(text, box.left, middle_y, x, y, distance > DISTANCES[1], box)
+    return Label(text, box.left, middle_y, x, y, distance > DISTANCES[0], box)
 
 
 def _area(box: Box) -> float:

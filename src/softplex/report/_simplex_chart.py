@@ -36,6 +36,7 @@ COLOURS = 4
 DASHES = ("", "7 4", "2 4", "9 3 2 3")
 CROWD = 300
 MOST_LABELS = 60
+SAME_PLACE = 8.0  # one label serves equal marks as near as this
 
 
 @dataclass(frozen=True)
@@ -247,9 +248,13 @@ def _labels(
     covered = [*taken, *(Box(x - 4, y - 4, x + 4, y + 4) for _, (x, y) in wanted)]
     drawn = [_pair(place) for line in lines for place in _evenly(line)]
     drawn += [_pair(place) for place in spots[:CROWD]]
+    written: list[tuple[str, tuple[float, float]]] = []
     for text, mark in wanted:
+        if any(text == said and math.dist(mark, at) < SAME_PLACE for said, at in written):
+            continue
         label = place_label(text, mark, LABEL_SIZE, covered, drawn, canvas)
         covered.append(label.box)
+        written.append((text, mark))
         yield label
 
 
