@@ -3,6 +3,7 @@
 With the maximum subtracted first, every exponential lies in (0, 1], so nothing overflows, and the
 three are invariant to a constant added to all scores. A score of ``-inf`` is an absent class, with
 zero gradient. A row that has no class left gives what ``empty`` says. NaN and ``+inf`` are refused.
+Float16 and bfloat16 are computed in float32, for torch's own kernels round the sum on the way.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def softmax(
     [0.5, 0.5, 0.0]
     """
     kept = _kept("softmax", scores, temperature, mask, empty, dim)
-    shifted = kept if _is_one(temperature) else divided(kept, temperature, dim)[0]
+    shifted = widened(kept) if _is_one(temperature) else divided(kept, temperature, dim)[0]
     result = _settled("softmax", torch.softmax, shifted, kept, empty, 0.0, dim)
     return answer_in_kind(result.to(kept.dtype), scores)
 
@@ -107,7 +108,7 @@ def log_softmax(
     [0.0, -1000.0]
     """
     kept = _kept("log_softmax", scores, temperature, mask, empty, dim)
-    shifted = kept if _is_one(temperature) else divided(kept, temperature, dim)[0]
+    shifted = widened(kept) if _is_one(temperature) else divided(kept, temperature, dim)[0]
     result = _settled("log_softmax", torch.log_softmax, shifted, kept, empty, -math.inf, dim)
     return answer_in_kind(result.to(kept.dtype), scores)
 
