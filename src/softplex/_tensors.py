@@ -146,8 +146,8 @@ def refuse_unusable_scores(who: str, scores: Tensor) -> None:
     )
 
 
-def check_probabilities(who: str, name: str, values: Tensor, dim: int) -> None:
-    """Refuse what is not on the simplex along a dimension, and say by how much and where."""
+def check_probabilities(who: str, name: str, values: Tensor, dim: int | tuple[int, int]) -> None:
+    """Refuse what is not on the simplex along one dimension or two; say by how much and where."""
     if not values_known(values) or values.numel() == 0:
         return
     detached = values.detach()
