@@ -6,8 +6,7 @@ and end. Both become :class:`Groups`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,25 +22,28 @@ _INTEGERS = (
 )
 
 
-@dataclass(frozen=True)
-class Groups:
-    """The group of each entry along ``dim`` (not negative), and how many groups there are."""
+class Groups(NamedTuple):
+    """The group of each entry along ``dim`` (not negative), and how many groups there are.
+
+    ``known``: whether values can be looked at, and steps may be taken in place.
+    """
 
     index: Tensor
     n_segments: int
     dim: int
+    known: bool
     offsets: Tensor | None = None
 
     def spread(self, values: Tensor) -> Tensor:
         """Give each entry the value of its group."""
         return values.index_select(self.dim, self.index)
 
-    def total(self, values: Tensor) -> Tensor:
-        """Sum over each group."""
-        start = values.new_zeros(self._shape(values))
-        if values_known(values):
-            return start.index_add_(self.dim, self.index, values)
-        return start.index_add(self.dim, self.index, values)
+    def total(self, values: Tensor, start: float = 0.0) -> Tensor:
+        """Sum over each group, onto a number to start from."""
+        totals = values.new_full(self._shape(values), start)
+        if self.known:
+            return totals.index_add_(self.dim, self.index, values)
+        return totals.index_add(self.dim, self.index, values)
 
     def top(self, values: Tensor) -> Tensor:
         """Largest value of each group; the lowest finite number where there is none above it.
@@ -49,7 +51,7 @@ class Groups:
         So an entry at -inf minus its top is -inf, never NaN.
         """
         lowest = torch.finfo(values.dtype).min
-        if self.offsets is not None and self.dim == 0 and values_known(values):
+        if self.offsets is not None and self.dim == 0 and self.known:
             return torch.segment_reduce(
                 values.contiguous(), "max", offsets=self.offsets, initial=lowest, unsafe=True
             )
@@ -59,11 +61,30 @@ class Groups:
             wanted = [1] * values.ndim
             wanted[self.dim] = -1
             index = index.view(wanted).expand_as(values)
-        if values_known(values):
+        if self.known:
             return start.scatter_reduce_(self.dim, index, values, "amax")
         return start.scatter_reduce(self.dim, index, values, "amax")
 
+    def check_range(self, who: str) -> None:
+        """Refuse an index that names no group."""
+        wrong = (self.index < 0) | (self.index >= self.n_segments)
+        if not bool(wrong.any()):
+            return
+        place = place_of(wrong)[0]
+        value = int(self.index[place])
+        if value < 0:
+            raise InvalidInput(
+                f"{who} needs an index of at least 0, but entry {place} holds {value}. Leave such "
+                "entries out, or mask them and give them any group."
+            )
+        raise InvalidInput(
+            f"{who} needs indices below n_segments={self.n_segments}, but entry {place} holds "
+            f"{value}. n_segments must be at least {int(self.index.max()) + 1}."
+        )
+
     def _shape(self, values: Tensor) -> tuple[int, ...]:
+        if values.ndim == 1:
+            return (self.n_segments,)
         shape = values.shape
         return (*shape[: self.dim], self.n_segments, *shape[self.dim + 1 :])
 
@@ -108,36 +129,20 @@ def _from_index(who: str, scores: Tensor, given: Any, n_segments: int | None, di
             f"{who} needs one index for each entry along dim {dim}, that is {scores.shape[dim]}, "
             f"but got {len(index)}."
         )
-    if n_segments is not None:
-        check_number("n_segments", n_segments, low=0, integer=True)
     known = values_known(index)
-    if n_segments is None and not known:
-        raise InvalidInput(
-            f"{who} needs n_segments under torch.compile and torch.func, where the largest index "
-            "cannot be looked at."
-        )
-    lowest, largest = _range(index) if known else (0, -1)
-    if lowest < 0:
-        place = place_of(index < 0)[0]
-        raise InvalidInput(
-            f"{who} needs an index of at least 0, but entry {place} holds {int(index[place])}. "
-            "Leave such entries out, or mask them and give them any group."
-        )
-    if n_segments is not None and largest >= n_segments:
-        place = place_of(index >= n_segments)[0]
-        raise InvalidInput(
-            f"{who} needs indices below n_segments={n_segments}, but entry {place} holds "
-            f"{int(index[place])}. n_segments must be at least {largest + 1}."
-        )
-    return Groups(index, largest + 1 if n_segments is None else int(n_segments), dim)
-
-
-def _range(index: Tensor) -> tuple[int, int]:
-    """Smallest and largest index; 0 and -1 where there is none."""
-    if index.numel() == 0:
-        return 0, -1
-    lowest, largest = torch.aminmax(index)
-    return int(lowest), int(largest)
+    if n_segments is None:
+        if not known:
+            raise InvalidInput(
+                f"{who} needs n_segments under torch.compile and torch.func, where the largest "
+                "index cannot be looked at."
+            )
+        n_segments = int(index.max()) + 1 if index.numel() else 0
+    else:
+        check_number("n_segments", n_segments, low=0, integer=True)
+    groups = Groups(index, max(int(n_segments), 0), dim, known)
+    if known and not index.is_cpu:
+        groups.check_range(who)
+    return groups
 
 
 def _from_offsets(who: str, scores: Tensor, given: Any, dim: int) -> Groups:
@@ -146,7 +151,8 @@ def _from_offsets(who: str, scores: Tensor, given: Any, dim: int) -> Groups:
     if len(offsets) == 0:
         raise InvalidInput(f"{who} needs offsets that begin with 0, but got none.")
     counts = offsets.diff()
-    if values_known(offsets):
+    known = values_known(offsets)
+    if known:
         first, last = int(offsets[0]), int(offsets[-1])
         if first != 0 or last != length:
             raise InvalidInput(
@@ -160,4 +166,4 @@ def _from_offsets(who: str, scores: Tensor, given: Any, dim: int) -> Groups:
                 f"{int(offsets[place + 1])} at entry {place + 1}."
             )
     index = torch.repeat_interleave(counts, output_size=length)
-    return Groups(index, len(counts), dim, offsets)
+    return Groups(index, len(counts), dim, known, offsets)

@@ -12,53 +12,51 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softplex._tensors import values_known
 from softplex.maps._groups import Groups
 
 _Gradients = tuple[Tensor, None, None, None]
 
 
+# What a sum of exponentials starts from: far below the last digit of a group whose largest entry
+# gives 1, and no zero to divide by in a group with nothing left.
+_START = 1e-37
+
+
 def softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Probabilities; zeros in a group with nothing left."""
-    if values_known(scores):
+    if _closed_form(scores, groups):
         return _Softmax.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return, no-untyped-call]
     exponentials = _shifted(scores, top, groups).exp()
-    return exponentials / groups.spread(_normaliser(exponentials, groups))
+    return exponentials / groups.spread(groups.total(exponentials, _START))
 
 
 def log_softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Logarithms of the probabilities; -inf at absent entries."""
-    if values_known(scores):
+    if _closed_form(scores, groups):
         return _LogSoftmax.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return, no-untyped-call]
     shifted = _shifted(scores, top, groups)
-    absent = shifted.detach() == -torch.inf
-    normaliser = _normaliser(shifted.exp(), groups)
-    return torch.where(absent, -torch.inf, shifted - groups.spread(normaliser.log()))
+    logarithms = shifted - groups.spread(groups.total(shifted.exp(), _START).log())
+    return torch.where(shifted.detach() == -torch.inf, -torch.inf, logarithms)
 
 
 def log_total_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Logarithm of the sum of the shifted exponentials; -inf in a group with nothing left."""
-    if values_known(scores):
+    if _closed_form(scores, groups):
         return _LogTotal.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return, no-untyped-call]
-    return _log_total(groups.total(_shifted(scores, top, groups).exp()))
+    return _log_total(_shifted(scores, top, groups), groups)
+
+
+def _closed_form(scores: Tensor, groups: Groups) -> bool:
+    return groups.known and scores.requires_grad and torch.is_grad_enabled()
 
 
 def _shifted(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     return scores if top is None else scores - groups.spread(top)
 
 
-def _exponentials(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
-    return scores.exp() if top is None else (scores - groups.spread(top)).exp_()
-
-
-def _normaliser(exponentials: Tensor, groups: Groups) -> Tensor:
-    """Sum each group, in which the largest entry is 1; a group with nothing left gives 1."""
-    return groups.total(exponentials).clamp(min=1.0)
-
-
-def _log_total(totals: Tensor) -> Tensor:
-    absent = totals == 0
-    return torch.where(absent, -torch.inf, torch.where(absent, 1.0, totals).log())
+def _log_total(shifted: Tensor, groups: Groups) -> Tensor:
+    totals = groups.total(shifted.exp(), _START)
+    return totals.log().masked_fill(totals < 0.5, -torch.inf)
 
 
 class _Softmax(torch.autograd.Function):
@@ -66,8 +64,8 @@ class _Softmax(torch.autograd.Function):
     def forward(
         ctx: Any, scores: Tensor, top: Tensor | None, index: Tensor, groups: Groups
     ) -> Tensor:
-        p = _exponentials(scores, top, groups)
-        p.div_(groups.spread(groups.total(p).clamp_(min=1.0)))
+        p = (scores.clone() if top is None else scores - groups.spread(top)).exp_()
+        p.div_(groups.spread(groups.total(p, _START)))
         ctx.save_for_backward(p, index)
         ctx.groups = groups
         return p
@@ -87,7 +85,7 @@ class _LogSoftmax(torch.autograd.Function):
         ctx: Any, scores: Tensor, top: Tensor | None, index: Tensor, groups: Groups
     ) -> Tensor:
         shifted = scores.clone() if top is None else scores - groups.spread(top)
-        totals = groups.total(shifted.exp()).clamp_(min=1.0)
+        totals = groups.total(shifted.exp(), _START)
         logarithms = shifted.sub_(groups.spread(totals.log_()))
         ctx.save_for_backward(logarithms, index)
         ctx.groups = groups
@@ -109,7 +107,7 @@ class _LogTotal(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(scores, top, index)
         ctx.groups = groups
-        return _log_total(groups.total(_exponentials(scores, top, groups)))
+        return _log_total(_shifted(scores, top, groups), groups)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> _Gradients:

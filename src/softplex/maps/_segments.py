@@ -19,7 +19,6 @@ from softplex._tensors import (
     check_dim,
     check_temperature,
     refuse_unusable_scores,
-    values_known,
     widened,
 )
 from softplex.exceptions import InvalidInput
@@ -86,7 +85,8 @@ def segment_softmax(
     who = "segment_softmax"
     kept, groups = _kept(who, scores, index, offsets, n_segments, temperature, mask, dim)
     usable, top, _ = _usable(who, kept, groups, temperature)
-    return answer_in_kind(softmax_of(usable, top, groups).to(kept.dtype), scores)
+    result = softmax_of(usable, top, groups)
+    return answer_in_kind(_rounded(result, kept), scores)
 
 
 def segment_log_softmax(
@@ -115,7 +115,8 @@ def segment_log_softmax(
     who = "segment_log_softmax"
     kept, groups = _kept(who, scores, index, offsets, n_segments, temperature, mask, dim)
     usable, top, _ = _usable(who, kept, groups, temperature)
-    return answer_in_kind(log_softmax_of(usable, top, groups).to(kept.dtype), scores)
+    result = log_softmax_of(usable, top, groups)
+    return answer_in_kind(_rounded(result, kept), scores)
 
 
 def segment_logsumexp(
@@ -150,7 +151,7 @@ def segment_logsumexp(
     kept, groups = _kept(who, scores, index, offsets, n_segments, temperature, mask, dim)
     usable, top, level = _usable(who, kept, groups, temperature)
     result = log_total_of(usable, top, groups) + level
-    return answer_in_kind(result.to(kept.dtype), scores)
+    return answer_in_kind(_rounded(result, kept), scores)
 
 
 def _kept(
@@ -197,11 +198,25 @@ def _usable(
     if plain and temperature != 1.0:
         limits = torch.finfo(wide.dtype)
         wide = wide if limits.tiny <= temperature <= limits.max else wide.double()
-    top = groups.top(wide.detach())
-    if top.numel() and values_known(top) and not float(top.max()) < math.inf:
+    top = _top(who, wide, groups)
+    if groups.known and top.numel() and not float(top.max()) < math.inf:
         refuse_unusable_scores(who, kept)
     if plain and temperature == 1.0:
         return wide, top, top
     half_top, half_temperature = 0.5 * top, 0.5 * temperature
     shifted = (0.5 * wide - groups.spread(half_top)) / half_temperature
     return shifted, None, half_top / half_temperature
+
+
+def _top(who: str, wide: Tensor, groups: Groups) -> Tensor:
+    """Give the largest score of each group; the look-up itself finds an index out of range."""
+    try:
+        return groups.top(wide.detach())
+    except RuntimeError:
+        if groups.known:
+            groups.check_range(who)
+        raise
+
+
+def _rounded(result: Tensor, kept: Tensor) -> Tensor:
+    return result if result.dtype == kept.dtype else result.to(kept.dtype)
