@@ -24,11 +24,16 @@ from softplex._tensors import (
     widened,
 )
 from softplex.exceptions import InvalidInput
-from softplex.losses._reduce import check_reduction, reduce_rows, row_weight
+from softplex.losses._reduce import (
+    check_reduction,
+    read_class_weight,
+    reduce_rows,
+    row_weight,
+)
 from softplex.losses._targets import read_targets
 
 PerExample = Callable[[Tensor, Tensor], Tensor]
-AtOnce = Callable[[Tensor, Tensor, str], Tensor]
+AtOnce = Callable[[Tensor, Tensor, Tensor | None, str], Tensor]
 
 
 def reduced_loss(
@@ -46,7 +51,8 @@ def reduced_loss(
 ) -> Any:
     """Apply a loss of rows ``(n, k)`` to scores of any shape, and reduce it.
 
-    ``at_once`` gives the plain mean or sum over class indices in one step, where that is faster.
+    ``at_once`` gives the mean or sum over class indices, weighted by class at most, in one step,
+    where that is faster.
 
     Float16 and bfloat16 are computed in float32 and rounded at the end, but stay float32 under
     autocast.
@@ -61,17 +67,25 @@ def reduced_loss(
     batch = moved.shape[:-1]
     scores_of_rows = moved if moved.ndim == 2 else moved.reshape(batch.numel(), moved.shape[-1])
     rows = _Rows(who, widened(scores_of_rows), read.values, batch)
-    weight = row_weight(who, read, batch, rows.scores, class_weight, sample_weight)
-    if not rows.scores.shape[1]:  # no classes: no row can count, and there is nothing to take
+    if not rows.scores.shape[1]:  # no row can count, and there is nothing to take
         per_example, at_once = _no_loss, None
-    if weight is not None or reduction == "none" or rows.targets.ndim == 2 or not batch.numel():
-        at_once = None
-    result = _checked(rows, per_example, weight, reduction, at_once)
+    per_class = read_class_weight(who, class_weight, rows.scores)
+    plain = sample_weight is None and ignore_index is None and read.values.ndim == 1
+    if plain and at_once is not None and reduction != "none" and values_known(rows.scores):
+        result = at_once(rows.scores, read.values, per_class, reduction)
+        if math.isfinite(result.detach().item()):
+            return answer_in_kind(_rounded(result, given), scores)
+    weight = row_weight(who, read, batch, rows.scores, per_class, sample_weight)
+    result = _checked(rows, per_example, weight, reduction)
     if reduction == "none":
         result = result.reshape(batch)
-    if result.dtype != given.dtype and not torch.is_autocast_enabled(given.device.type):
-        result = result.to(given.dtype)
-    return answer_in_kind(result, scores)
+    return answer_in_kind(_rounded(result, given), scores)
+
+
+def _rounded(result: Tensor, given: Tensor) -> Tensor:
+    if result.dtype == given.dtype or torch.is_autocast_enabled(given.device.type):
+        return result
+    return result.to(given.dtype)
 
 
 @dataclass(frozen=True)
@@ -84,23 +98,13 @@ class _Rows:
     batch: torch.Size
 
 
-def _checked(
-    rows: _Rows,
-    per_example: PerExample,
-    weight: Tensor | None,
-    reduction: str,
-    at_once: AtOnce | None,
-) -> Tensor:
+def _checked(rows: _Rows, per_example: PerExample, weight: Tensor | None, reduction: str) -> Tensor:
     """Give the reduced loss, or an error that says which row spoils it."""
     if not values_known(rows.scores):
         return reduce_rows(_carefully(rows, per_example, weight), weight, reduction)
-    if at_once is not None:
-        result = telltale = at_once(rows.scores, rows.targets, reduction)
-    else:
-        values = per_example(rows.scores, rows.targets)
-        result, telltale = reduce_rows(values, weight, reduction), values.sum()
-    if math.isfinite(telltale.detach().item()):
-        return result
+    values = per_example(rows.scores, rows.targets)
+    if math.isfinite(values.detach().sum().item()):
+        return reduce_rows(values, weight, reduction)
     if weight is None:
         refuse_unusable_scores(rows.who, rows.scores.reshape(*rows.batch, -1))
     else:

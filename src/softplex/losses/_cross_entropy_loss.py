@@ -12,6 +12,8 @@ from softplex.losses._adjust import Adjustment
 from softplex.losses._apply import reduced_loss
 from softplex.losses._cross_entropy import CrossEntropy
 from softplex.losses._module import LossModule
+from softplex.losses._reduce import reduce_rows
+from softplex.losses._smoothing import uniform_smoothing
 from softplex.maps import logsumexp
 
 
@@ -114,10 +116,19 @@ def cross_entropy(
             normaliser = normaliser + offset.squeeze(1)
         return values + z_loss * normaliser**2
 
-    def at_once(rows: Tensor, row_targets: Tensor, reduction: str) -> Tensor:
+    def at_once(
+        rows: Tensor, row_targets: Tensor, per_class: Tensor | None, reduction: str
+    ) -> Tensor:
         adjusted, _ = adjustment.apply("cross_entropy", rows)
-        return torch_cross_entropy(adjusted, row_targets, reduction=reduction)
+        eps = uniform_smoothing(smoothing, smoothing_kind, rows.shape[1])
+        if eps > 1.0:  # torch does not take it, though the target is still on the simplex
+            return reduce_rows(loss.per_example(adjusted, row_targets), None, reduction)
+        return torch_cross_entropy(
+            adjusted, row_targets, per_class, reduction=reduction, label_smoothing=eps
+        )
 
+    # Torch weighs the smoothed part of a target by the classes it falls on; the rule here does not.
+    has_twin = z_loss == 0.0 and (smoothing == 0.0 or class_weight is None)
     return reduced_loss(
         "cross_entropy",
         per_example,
@@ -128,7 +139,7 @@ def cross_entropy(
         sample_weight=sample_weight,
         ignore_index=ignore_index,
         reduction=reduction,
-        at_once=at_once if smoothing == 0.0 and z_loss == 0.0 else None,
+        at_once=at_once if has_twin else None,
     )
 
 

@@ -35,8 +35,9 @@ class _Hinge:
     def _excess(self, scores: Tensor, targets: Tensor) -> Tensor:
         """max(0, z_j - z_y + margin) for j other than y, 0 for y, ``(n, k)``."""
         own = gather_target(scores, targets)[:, None]
-        excess = torch.where(scores == -math.inf, -math.inf, scores - own + self.margin)
-        return torch.relu(excess.scatter(1, targets[:, None], -math.inf))
+        others = scores.scatter(1, targets[:, None], -math.inf)
+        excess = others + (self.margin - own)
+        return torch.fmax(excess, torch.zeros_like(own))  # NaN, from -inf beside -inf, gives 0
 
     def _value(self, excess: Tensor) -> Tensor:
         return excess.square() if self.squared else excess

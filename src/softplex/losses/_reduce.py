@@ -12,6 +12,7 @@ weight is positive and they are not ignored. Then ``"mean"`` is :math:`\sum w_i 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -37,15 +38,14 @@ def row_weight(
     targets: ReadTargets,
     batch: torch.Size,
     scores: Tensor,
-    class_weight: Any,
+    per_class: Tensor | None,
     sample_weight: Any,
 ) -> Tensor | None:
     """Give w_i ``(n,)``, zero for the rows that do not count; None when all weigh 1."""
     weight = None
     if sample_weight is not None:
         weight = _sample_weight(who, sample_weight, batch, scores)
-    if class_weight is not None:
-        per_class = _class_weight(who, class_weight, scores)
+    if per_class is not None:
         values = targets.values
         own = per_class[values] if values.ndim == 1 else values.to(per_class.dtype) @ per_class
         weight = own if weight is None else weight * own
@@ -57,9 +57,12 @@ def row_weight(
 
 
 def reduce_rows(values: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
-    """Reduce the losses of the rows, ``(n,)``, by the rule of this module."""
+    """Reduce the losses of the rows, ``(n,)``, by the rule of this module.
+
+    The losses of rows that do not count must be finite.
+    """
     if weight is not None:
-        values = torch.where(weight > 0, values, 0.0) * weight
+        values = values * weight
     if reduction == "none":
         return values
     if reduction == "sum" or not values.shape[0]:
@@ -67,7 +70,7 @@ def reduce_rows(values: Tensor, weight: Tensor | None, reduction: str) -> Tensor
     if weight is None:
         return values.mean()
     mass = weight.sum()
-    return values.sum() / torch.where(mass > 0, mass, 1.0)
+    return values.sum() / (mass + (mass == 0.0))
 
 
 def _sample_weight(who: str, sample_weight: Any, batch: torch.Size, scores: Tensor) -> Tensor:
@@ -85,7 +88,10 @@ def _sample_weight(who: str, sample_weight: Any, batch: torch.Size, scores: Tens
     return weight.expand(batch).reshape(-1)
 
 
-def _class_weight(who: str, class_weight: Any, scores: Tensor) -> Tensor:
+def read_class_weight(who: str, class_weight: Any, scores: Tensor) -> Tensor | None:
+    """Check one weight a class, ``(k,)``."""
+    if class_weight is None:
+        return None
     weight = to_tensor(class_weight, device=scores.device, dtype=scores.dtype)
     k = scores.shape[1]
     if weight.shape != (k,):
@@ -99,6 +105,8 @@ def _class_weight(who: str, class_weight: Any, scores: Tensor) -> Tensor:
 
 def _refuse_bad_weights(who: str, name: str, weight: Tensor) -> None:
     if not values_known(weight):
+        return
+    if weight.numel() == 0 or 0.0 <= weight.min().item() <= weight.max().item() < math.inf:
         return
     bad = ~(weight >= 0) | torch.isinf(weight)
     if bool(bad.any()):

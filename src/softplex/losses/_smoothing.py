@@ -57,6 +57,13 @@ def smoothing_line(smoothing: float, kind: str, n_classes: int) -> tuple[float, 
     return 1.0 - smoothing - floor, floor
 
 
+def uniform_smoothing(smoothing: float, kind: str, n_classes: int) -> float:
+    """Give the ``"uniform"`` smoothing that says the same; it may exceed 1."""
+    if n_classes < 2:
+        return 0.0
+    return smoothing if kind == "uniform" else smoothing * n_classes / (n_classes - 1)
+
+
 def smoothing_lines(smoothing: float, kind: str, n_classes: Tensor) -> tuple[Tensor, Tensor]:
     """Give slope and floor ``(n,)`` for rows that differ in the number of classes present.
 
