@@ -1,0 +1,60 @@
+"""Entries for the names that a module exports, taken from its ``__all__``: none can be forgotten.
+
+The text of a module is followed by a table of its names with their first lines. Names of
+``softplex`` itself lead to the package in which they live.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
+import softplex
+
+
+def exported(module: str) -> list[str]:
+    """Give where the full entry of each public name of a module stands."""
+    if module == "softplex":
+        return [f"{home}.{name}" for name, home in sorted(softplex._HOMES.items())]
+    value = importlib.import_module(module)
+    names = getattr(value, "__all__", [name for name in vars(value) if name[0].isupper()])
+    return [f"{module}.{name}" for name in names]
+
+
+def add_table(
+    app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]
+) -> None:
+    """Append the table of names to the text of a module."""
+    if what == "module":
+        rows = [f"   ~{place.removeprefix(name + '.')}" for place in exported(name)]
+        lines += ["", ".. autosummary::", "   :nosignatures:", "", *rows, ""]
+
+
+def is_left_out(
+    app: Sphinx, what: str, name: str, value: object, skip: bool, options: object
+) -> bool | None:
+    """Keep constants that a module exports; leave out the setters that scikit-learn generates."""
+    if what == "module":
+        return None if name.startswith("_") else False
+    return True if re.fullmatch("set_.*_request", name) else None
+
+
+def without_any(
+    app: Sphinx, what: str, name: str, value: object, options: object, given: str, back: str
+) -> tuple[str, str | None]:
+    """Leave ``Any`` out of a signature: the text below it says what is taken."""
+    signature = re.sub(r": (typing\.)?Any(?=[,)=\s])", "", given) if given else given
+    return signature, None if back in {"Any", "typing.Any", "None"} else back
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect the three rules to autodoc."""
+    app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.autosummary")
+    app.connect("autodoc-process-docstring", add_table)
+    app.connect("autodoc-skip-member", is_left_out)
+    app.connect("autodoc-process-signature", without_any)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
