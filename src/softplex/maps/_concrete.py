@@ -44,7 +44,8 @@ class Concrete(Distribution):
     probabilities : tensor of shape (..., k), optional
         In place of the scores; 0 is an absent class.
     validate_args : bool, optional
-        Whether values are checked; by default as ``torch.distributions`` is set.
+        Whether values are checked; by default as ``torch.distributions`` is set, which
+        ``torch.compile`` turns off.
 
     Attributes
     ----------
@@ -97,26 +98,24 @@ class Concrete(Distribution):
     ) -> None:
         if (scores is None) == (probabilities is None):
             raise InvalidInput("Concrete needs either scores or probabilities, and not both.")
-        if validate_args is not None:
-            self._validate_args = validate_args
+        is_checked = Distribution._validate_args if validate_args is None else validate_args
         given = to_float_tensor(probabilities if scores is None else scores)
         if given.ndim < 1 or given.shape[-1] < 1:
             raise InvalidInput(
                 f"Concrete needs at least one class in the last dimension, but got shape "
                 f"{tuple(given.shape)}."
             )
-        if self._validate_args:
+        if is_checked:
             _check_parameters(temperature, given, by_scores=probabilities is None)
         self.scores = _logarithm(given) if scores is None else given
         self.temperature = torch.as_tensor(
             temperature, dtype=self.scores.dtype, device=self.scores.device
         )
-        if self._validate_args:
+        if is_checked:
             check_temperature(self.temperature)  # it may have rounded to 0
         batch_shape = self._broadcast()
         super().__init__(batch_shape, self.scores.shape[-1:], validate_args=False)
-        if validate_args is not None:
-            self._validate_args = validate_args
+        self._validate_args = is_checked
 
     def _broadcast(self) -> torch.Size:
         try:
