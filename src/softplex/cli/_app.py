@@ -10,6 +10,7 @@ import softplex
 from softplex.cli._command import Command
 from softplex.cli._datasets import datasets
 from softplex.cli._evaluate import evaluate
+from softplex.cli._explain import explain
 from softplex.cli._fit import fit
 from softplex.cli._predict import predict
 from softplex.cli._show import show
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fit, predict, evaluate, show, datasets):
+for _command in (fit, predict, evaluate, explain, show, datasets):
     app.command(cls=Command)(_command)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import softplex
-from softplex.diagnostics._ledger import class_name, figure, ledger
+from softplex.diagnostics._ledger import brief, class_name, figure, ledger
 from softplex.diagnostics._steps import Steps
 from softplex.diagnostics._story import headline, story
 from softplex.diagnostics._templates import environment, source
@@ -60,7 +60,7 @@ def _facts(steps: Steps) -> tuple[str, ...]:
     if steps.surprise is not None:
         facts += [
             f"label {isolated(class_name(steps, steps.surprise.target))}",
-            f"loss {figure(steps.surprise.nats)} nats, {figure(steps.surprise.bits)} bits",
+            f"loss {brief(steps.surprise.nats)} nats, {brief(steps.surprise.bits)} bits",
         ]
     facts.append(f"{count(len(steps.classes))} classes")
     if steps.n_features is not None:

@@ -44,6 +44,9 @@ class Explanation(Steps):
         Loss, gradient and hinge, where the label is known.
     terms : tuple of ScoreTerms
         What the features add to the scores of a linear classifier.
+    n_features : int or None
+    is_encoded : bool
+        Whether the features are a model's encoding of a table row.
     """
 
     def __repr__(self) -> str:

@@ -77,7 +77,7 @@ def _against_brier(measured: Measurements, silent: NDArray[np.intp]) -> str:
     return (
         f"Of the {rows(n_wrong).replace(' row', ' wrong row')}, squared error on the probabilities "
         f"(Brier) leaves {brier:,} with a gradient shorter than "
-        f"{saturation.thresholds[place]:g}, cross-entropy {entropy:,}."
+        f"{saturation.thresholds[place]:g}, cross-entropy {entropy or 'none'}."
     )
 
 
@@ -128,12 +128,12 @@ def _share_or_none(one: LossOutliers) -> str:
 def _on_precision(measured: Measurements) -> str:
     half, brain = (measured.precision_of(dtype, "safe") for dtype in ("float16", "bfloat16"))
     lost = [
-        f"{one.lost_rows:,} in {one.dtype}"
+        f"{one.lost_rows:,} of {measured.n:,} in {one.dtype}"
         for one in measured.precision
         if one.formula == "naive" and one.lost_rows
     ]
     naive = (
-        f"The naive formula loses rows altogether: {', '.join(lost)} of {measured.n:,}."
+        f"The naive formula loses rows altogether: {', '.join(lost)}."
         if lost
         else "The naive formula loses no row here; it does once scores pass 11 in float16 and 88 "
         "in float32."

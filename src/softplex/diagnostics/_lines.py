@@ -12,7 +12,7 @@ def aligned(rows: Sequence[Sequence[str]], indent: int = 2, left: int = 1) -> li
     """Set cells in columns: the first ``left`` to the left, the others to the right.
 
     >>> aligned([("", "p"), ("ant", "0.5")])
-    ['       p', '  ant  0.5']
+    ['         p', '  ant  0.5']
     """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 352.0, 56.0, 266.0
-WIDTH, HEIGHT = 364.0, 316.0
+LEFT, RIGHT, TOP, BOTTOM = 40.0, 352.0, 66.0, 276.0
+WIDTH, HEIGHT = 364.0, 320.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class Scale:
 X_SHARE = Scale(0.0, 1.0, LEFT, RIGHT)
 Y_SHARE = Scale(0.0, 1.0, BOTTOM, TOP)
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+HALVES = (0.0, 0.5, 1.0)
 
 
 def share_axis_y(axis: str) -> tuple[tuple[Line, ...], tuple[Words, ...]]:
@@ -90,7 +91,7 @@ def share_axis_y(axis: str) -> tuple[tuple[Line, ...], tuple[Words, ...]]:
     labels = tuple(
         Words(LEFT - 6, Y_SHARE(share) + 3.5, f"{share:.0%}", anchor="end") for share in QUARTERS
     )
-    return rules, (*labels, Words(LEFT - 32, TOP - 10, axis, "axis"))
+    return rules, (*labels, Words(0, TOP - 12, axis, "axis"))
 
 
 def share_axis_x(axis: str) -> tuple[Words, ...]:

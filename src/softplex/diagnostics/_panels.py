@@ -10,9 +10,11 @@ import numpy as np
 from softplex.diagnostics._judgement import LOSS_NAMES
 from softplex.diagnostics._marks import (
     BOTTOM,
+    HALVES,
     LEFT,
     RIGHT,
     TOP,
+    WIDTH,
     X_SHARE,
     Y_SHARE,
     Bar,
@@ -33,7 +35,9 @@ from softplex.report._text import number, percent, rows, whole_percent
 
 _LENGTH = Scale(-8.0, math.log10(2.0), LEFT, RIGHT)
 _FEWEST = -9  # errors of 1e-9 and less stand at the left edge
-_ERROR = Scale(_FEWEST, 0.0, 120.0, 274.0)
+_ERROR = Scale(_FEWEST, 0.0, 116.0, 300.0)
+_BORNE = Scale(0.0, 1.0, 58.0, 286.0)
+_KEY_STEP = 96.0
 _KINDS = {"cross_entropy": "first", "brier": "second"}
 
 
@@ -161,44 +165,53 @@ def _dots(curve: ReliabilityCurve, kind: str) -> tuple[Dot, ...]:
 def outlier_panel(measured: Measurements) -> Panel:
     """What the worst rows bear of the loss and of the gradient, loss by loss."""
     outliers = measured.outliers
-    order = np.argsort(-outliers.shares)
-    scale = Scale(0.0, 1.0, LEFT + 54, RIGHT)
+    order = np.argsort(-outliers.shares, kind="stable").tolist()
+    names = [f"worst {100 * share:g}%" for share in outliers.shares]
     bars, words, texts = [], [], []
     for group, one in enumerate(outliers.losses):
-        top = TOP + 2 + 71 * group
+        top = TOP + 71 * group
         words.append(Words(0, top + 9, LOSS_NAMES[one.loss], "key"))
-        for line, (kind, shares) in enumerate(
-            (("loss", one.loss_share), ("gradient", one.gradient_share))
-        ):
+        pairs = (("loss", one.loss_share), ("gradient", one.gradient_share))
+        for line, (kind, shares) in enumerate(pairs):
             y = top + 16 + 22 * line
-            words.append(Words(LEFT + 46, y + 12, kind, anchor="end"))
+            words.append(Words(_BORNE.start - 8, y + 12, kind, anchor="end"))
+            if not np.isfinite(shares).all():
+                continue
             for depth, index in enumerate(order):
-                share = float(shares[index])
-                if not math.isfinite(share):
-                    continue
-                text = f"{percent(share)} of its {kind}"
-                who = f"worst {100 * outliers.shares[index]:g}%"
-                texts.append(f"{LOSS_NAMES[one.loss]}: the {who} of the rows bear {text}")
-                bars.append(
-                    Bar(scale(0), y, scale(share) - scale(0), 16, f"depth-{depth}", texts[-1])
-                )
-    grid = [Line(f"M{scale(share):.1f} {TOP + 10}V{BOTTOM}", "grid") for share in QUARTERS_OF_ALL]
-    ticks = [
-        Words(scale(share), BOTTOM + 17, f"{share:.0%}", anchor="middle")
-        for share in QUARTERS_OF_ALL
-    ]
-    shown = " and ".join(f"{100 * outliers.shares[index]:g}%" for index in order[::-1])
+                borne = f"{names[index]} of rows: {percent(float(shares[index]))} of the {kind}"
+                texts.append(f"{LOSS_NAMES[one.loss]}, {borne}")
+                length = _BORNE(float(shares[index])) - _BORNE(0)
+                bars.append(Bar(_BORNE(0), y, length, 16, _depth(depth, order), borne))
+            ends = ", ".join(whole_percent(float(shares[index])) for index in order[::-1])
+            words.append(Words(WIDTH, y + 12, ends, anchor="end"))
     return Panel(
         "How much do the worst rows weigh?",
-        f"Borne by the worst {shown} of the rows (dark to pale).",
+        "Their share of the total loss and of all gradient norms.",
         ". ".join(texts) + ".",
-        lines=tuple(grid),
-        bars=tuple(bars),
-        words=(*words, *ticks, axis_x("share of the total")),
+        lines=tuple(Line(f"M{_BORNE(share):.1f} {TOP + 14}V{BOTTOM}", "grid") for share in HALVES),
+        bars=(*bars, *(_key_bar(place, order) for place in range(len(order)))),
+        words=(
+            *words,
+            *(
+                Words(_BORNE(share), BOTTOM + 17, f"{share:.0%}", anchor="middle")
+                for share in HALVES
+            ),
+            *(
+                Words(_KEY_STEP * place + 16, TOP - 12, names[index], "key")
+                for place, index in enumerate(order[::-1])
+            ),
+            Words((_BORNE.start + _BORNE.end) / 2, BOTTOM + 37, "borne by them", "axis", "middle"),
+        ),
     )
 
 
-QUARTERS_OF_ALL = (0.0, 0.25, 0.5, 0.75, 1.0)
+def _depth(place: int, order: list[int]) -> str:
+    """Colour the smallest share, drawn last, the strongest."""
+    return f"depth-{min(len(order) - 1 - place, 2)}"
+
+
+def _key_bar(place: int, order: list[int]) -> Bar:
+    return Bar(_KEY_STEP * place, TOP - 22, 11, 11, _depth(len(order) - 1 - place, order))
 
 
 def precision_panel(measured: Measurements) -> Panel:
@@ -206,13 +219,11 @@ def precision_panel(measured: Measurements) -> Panel:
     lines, dots, words, texts = [], [], [], []
     narrow = [one for one in measured.precision if one.dtype != "float64"]
     for index, one in enumerate(narrow):
-        y = TOP + 22 + 33 * index
+        y = TOP + 16 + 34 * index
         words += [
             Words(0, y + 4, one.dtype if one.formula == "safe" else "", "key"),
-            Words(112, y + 4, one.formula, anchor="end"),
-            Words(
-                RIGHT + 8, y + 4, f"{one.lost_rows:,}", "lost" if one.lost_rows else "tick", "end"
-            ),
+            Words(106, y + 4, one.formula, anchor="end"),
+            Words(WIDTH, y + 4, f"{one.lost_rows:,}", "lost" if one.lost_rows else "tick", "end"),
         ]
         text = (
             f"{one.dtype}, {one.formula}: {one.lost_rows:,} rows lost, probabilities off by at "
@@ -228,7 +239,7 @@ def precision_panel(measured: Measurements) -> Panel:
         Words(_ERROR(power), BOTTOM + 17, power_of_ten(power), anchor="middle")
         for power in range(_FEWEST, 1, 3)
     ]
-    heads = (Words(RIGHT + 8, TOP - 2, "rows lost", "tick", "end"),)
+    heads = (Words(WIDTH, TOP - 12, "rows lost", "tick", "end"),)
     return Panel(
         "What do narrow numbers cost?",
         f"Against float64, {rows(measured.n)}.",

@@ -43,6 +43,7 @@ class RowScores:
     temperature: float | None = None
     linear: LinearPart | None = None
     n_features: int | None = None
+    is_encoded: bool = False
 
 
 def given_scores(scores: Any, classes: Any) -> RowScores:
@@ -97,7 +98,8 @@ def _table_scores(model: TableClassifier, x: Any) -> RowScores:
         raise InvalidInput(
             f"explain cannot read the row: column {reject.column!r}, {reject.reason}"
         )
-    return _classifier_scores(model.classifier, encoded.X, encoded.X, model.feature_names)
+    scored = _classifier_scores(model.classifier, encoded.X, encoded.X, model.feature_names)
+    return replace(scored, is_encoded=True)
 
 
 def _classifier_scores(model: Any, x: Any, row: Any, names: tuple[str, ...] | None) -> RowScores:

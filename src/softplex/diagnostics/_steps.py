@@ -63,6 +63,7 @@ class Steps:
     surprise: Surprise | None
     terms: tuple[ScoreTerms, ...]
     n_features: int | None
+    is_encoded: bool
     top_classes: int
 
     @property
@@ -107,6 +108,7 @@ def walk(row: RowScores, target: int | None, top_classes: int, top_features: int
             row, predicted, runner_up if target in (None, predicted) else target, top_features
         ),
         n_features=row.n_features,
+        is_encoded=row.is_encoded,
         top_classes=top_classes,
     )
 

@@ -71,6 +71,11 @@ def _features(steps: Steps) -> Chapter:
         f"A linear classifier multiplies each of the {count(steps.n_features or 0)} features by a "
         "weight of its own for each class, and adds the intercept of the class."
     ]
+    if steps.is_encoded:
+        sentences.append(
+            "The features are the columns as the model encodes them: numbers standardised, each "
+            "category a feature of its own."
+        )
     if steps.shares_one_score:
         sentences.append(
             "Two classes need only one score: that of the second against the first. A positive "
@@ -169,8 +174,8 @@ def _exponentials(steps: Steps) -> Chapter:
     symbol = scaled_symbol(steps)
     smooth = steps.shift + math.log(steps.total)
     sentences = (
-        "exp makes every number positive and turns differences into ratios: one unit of score is "
-        f"a factor of 2.718. The sum is {brief(steps.total)}.",
+        "The exponential makes every number positive and turns differences into ratios: one unit "
+        f"of score is a factor of 2.718. The sum is {brief(steps.total)}.",
         f"Its logarithm plus the maximum is the log-sum-exp, {brief(smooth)}: a smooth maximum of "
         "the scores.",
     )
@@ -283,5 +288,5 @@ def _hinge(steps: Steps, surprise: Surprise, name: str) -> Chapter:
         f"The score{before} of {name} is {brief(abs(surprise.margin))} {behind} the best of the "
         f"others. {verdict}"
     )
-    formula = "sum_k max(0, 1 + z_k - z_y)  and  max_k max(0, 1 + z_k - z_y),  k other than y"
+    formula = "sum, or maximum, over k other than y of max(0, 1 + z_k - z_y)"
     return Chapter("hinge", "What hinge would say", formula, (sentence,))
