@@ -175,6 +175,7 @@ def test_it_works_under_vmap_and_compile() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch, in the import of its compiler
 def test_inductor_draws_one_hot_rows_too() -> None:
     compiled = torch.compile(gumbel_softmax)
     drawn = compiled(SCORES.expand(400, 5), hard=True)
