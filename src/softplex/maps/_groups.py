@@ -25,10 +25,11 @@ _INTEGERS = (
 class Groups(NamedTuple):
     """The group of each entry along ``dim`` (not negative), and how many groups there are.
 
-    ``known``: whether values can be looked at, and steps may be taken in place.
+    ``members`` holds the group of each entry; ``known`` says whether values can be looked at, and
+    steps may be taken in place.
     """
 
-    index: Tensor
+    members: Tensor
     n_segments: int
     dim: int
     known: bool
@@ -36,14 +37,14 @@ class Groups(NamedTuple):
 
     def spread(self, values: Tensor) -> Tensor:
         """Give each entry the value of its group."""
-        return values.index_select(self.dim, self.index)
+        return values.index_select(self.dim, self.members)
 
     def total(self, values: Tensor, start: float = 0.0) -> Tensor:
         """Sum over each group, onto a number to start from."""
         totals = values.new_full(self._shape(values), start)
         if self.known:
-            return totals.index_add_(self.dim, self.index, values)
-        return totals.index_add(self.dim, self.index, values)
+            return totals.index_add_(self.dim, self.members, values)
+        return totals.index_add(self.dim, self.members, values)
 
     def top(self, values: Tensor) -> Tensor:
         """Largest value of each group; the lowest finite number where there is none above it.
@@ -56,22 +57,20 @@ class Groups(NamedTuple):
                 values.contiguous(), "max", offsets=self.offsets, initial=lowest, unsafe=True
             )
         start = values.new_full(self._shape(values), lowest)
-        index = self.index
+        index = self.members
         if values.ndim > 1:
-            wanted = [1] * values.ndim
-            wanted[self.dim] = -1
-            index = index.view(wanted).expand_as(values)
+            index = index.view(-1, *(1,) * (values.ndim - self.dim - 1)).expand_as(values)
         if self.known:
             return start.scatter_reduce_(self.dim, index, values, "amax")
         return start.scatter_reduce(self.dim, index, values, "amax")
 
     def check_range(self, who: str) -> None:
         """Refuse an index that names no group."""
-        wrong = (self.index < 0) | (self.index >= self.n_segments)
+        wrong = (self.members < 0) | (self.members >= self.n_segments)
         if not bool(wrong.any()):
             return
         place = place_of(wrong)[0]
-        value = int(self.index[place])
+        value = int(self.members[place])
         if value < 0:
             raise InvalidInput(
                 f"{who} needs an index of at least 0, but entry {place} holds {value}. Leave such "
@@ -79,7 +78,7 @@ class Groups(NamedTuple):
             )
         raise InvalidInput(
             f"{who} needs indices below n_segments={self.n_segments}, but entry {place} holds "
-            f"{value}. n_segments must be at least {int(self.index.max()) + 1}."
+            f"{value}. n_segments must be at least {int(self.members.max()) + 1}."
         )
 
     def _shape(self, values: Tensor) -> tuple[int, ...]:

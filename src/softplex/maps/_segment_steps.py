@@ -25,7 +25,7 @@ _START = 1e-37
 def softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Probabilities; zeros in a group with nothing left."""
     if _closed_form(scores, groups):
-        return _Softmax.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return, no-untyped-call]
+        return _Softmax.apply(scores, top, groups.members, groups)  # type: ignore[no-any-return, no-untyped-call]
     exponentials = _shifted(scores, top, groups).exp()
     return exponentials / groups.spread(groups.total(exponentials, _START))
 
@@ -33,7 +33,7 @@ def softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
 def log_softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Logarithms of the probabilities; -inf at absent entries."""
     if _closed_form(scores, groups):
-        return _LogSoftmax.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return, no-untyped-call]
+        return _LogSoftmax.apply(scores, top, groups.members, groups)  # type: ignore[no-any-return, no-untyped-call]
     shifted = _shifted(scores, top, groups)
     logarithms = shifted - groups.spread(groups.total(shifted.exp(), _START).log())
     return torch.where(shifted.detach() == -torch.inf, -torch.inf, logarithms)
@@ -42,7 +42,7 @@ def log_softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor
 def log_total_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Logarithm of the sum of the shifted exponentials; -inf in a group with nothing left."""
     if _closed_form(scores, groups):
-        return _LogTotal.apply(scores, top, groups.index, groups)  # type: ignore[no-any-return, no-untyped-call]
+        return _LogTotal.apply(scores, top, groups.members, groups)  # type: ignore[no-any-return, no-untyped-call]
     return _log_total(_shifted(scores, top, groups), groups)
 
 
@@ -62,11 +62,11 @@ def _log_total(shifted: Tensor, groups: Groups) -> Tensor:
 class _Softmax(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, scores: Tensor, top: Tensor | None, index: Tensor, groups: Groups
+        ctx: Any, scores: Tensor, top: Tensor | None, members: Tensor, groups: Groups
     ) -> Tensor:
         p = (scores.clone() if top is None else scores - groups.spread(top)).exp_()
         p.div_(groups.spread(groups.total(p, _START)))
-        ctx.save_for_backward(p, index)
+        ctx.save_for_backward(p, members)
         ctx.groups = groups
         return p
 
@@ -82,12 +82,12 @@ class _Softmax(torch.autograd.Function):
 class _LogSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, scores: Tensor, top: Tensor | None, index: Tensor, groups: Groups
+        ctx: Any, scores: Tensor, top: Tensor | None, members: Tensor, groups: Groups
     ) -> Tensor:
         shifted = scores.clone() if top is None else scores - groups.spread(top)
         totals = groups.total(shifted.exp(), _START)
         logarithms = shifted.sub_(groups.spread(totals.log_()))
-        ctx.save_for_backward(logarithms, index)
+        ctx.save_for_backward(logarithms, members)
         ctx.groups = groups
         return logarithms
 
@@ -103,9 +103,9 @@ class _LogSoftmax(torch.autograd.Function):
 class _LogTotal(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, scores: Tensor, top: Tensor | None, index: Tensor, groups: Groups
+        ctx: Any, scores: Tensor, top: Tensor | None, members: Tensor, groups: Groups
     ) -> Tensor:
-        ctx.save_for_backward(scores, top, index)
+        ctx.save_for_backward(scores, top, members)
         ctx.groups = groups
         return _log_total(_shifted(scores, top, groups), groups)
 

@@ -149,8 +149,12 @@ def segment_logsumexp(
     """
     who = "segment_logsumexp"
     kept, groups = _kept(who, scores, index, offsets, n_segments, temperature, mask, dim)
-    usable, top, level = _usable(who, kept, groups, temperature)
-    result = log_total_of(usable, top, groups) + level
+    usable, top, largest = _usable(who, kept, groups, temperature)
+    result = log_total_of(usable, top, groups)
+    if top is None:
+        present = largest.masked_fill(result.detach() == -math.inf, 0.0)
+        largest = (0.5 * present) / (0.5 * temperature)
+    result = result + largest
     return answer_in_kind(_rounded(result, kept), scores)
 
 
@@ -187,11 +191,11 @@ def _check_temperature_shape(who: str, scores: Tensor, temperature: Tensor, dim:
 def _usable(
     who: str, kept: Tensor, groups: Groups, temperature: float | Tensor
 ) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Give the scores in float32 at least, the largest of each group, and that over T.
+    """Give scores in float32 at least, the top to take from them, and the largest of each group.
 
     For T != 1 the scores come as (z - top) / T, and None for the top: it is taken away before the
     division, so a shift of all scores costs no digit, and halves are subtracted, so nothing
-    overflows on the way.
+    overflows on the way. What is absent stays out of the division, or the gradient in T is NaN.
     """
     wide = widened(kept)
     plain = not isinstance(temperature, Tensor)
@@ -203,9 +207,12 @@ def _usable(
         refuse_unusable_scores(who, kept)
     if plain and temperature == 1.0:
         return wide, top, top
-    half_top, half_temperature = 0.5 * top, 0.5 * temperature
-    shifted = (0.5 * wide - groups.spread(half_top)) / half_temperature
-    return shifted, None, half_top / half_temperature
+    halves = 0.5 * wide - groups.spread(0.5 * top)
+    if plain:
+        return halves / (0.5 * temperature), None, top
+    absent = halves.detach() == -math.inf
+    shifted = halves.masked_fill(absent, 0.0) / (0.5 * temperature)
+    return shifted.masked_fill(absent, -math.inf), None, top
 
 
 def _top(who: str, wide: Tensor, groups: Groups) -> Tensor:
