@@ -70,7 +70,7 @@ class Concrete(Distribution):
     References
     ----------
     Maddison, Mnih, Teh (2017), "The Concrete distribution: a continuous relaxation of discrete
-    random variables", eq. 1 and Appendix C.3.
+    random variables", Definition 1.
 
     Examples
     --------

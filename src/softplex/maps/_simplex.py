@@ -44,7 +44,7 @@ def centred_log_ratio(probabilities: Any, *, dim: int = -1) -> Any:
 
     References
     ----------
-    Aitchison (1982), "The statistical analysis of compositional data"; (1986), section 4.6.
+    Aitchison (1982), "The statistical analysis of compositional data"; (1986), the book of the same title.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def inverse_centred_log_ratio(coordinates: Any, *, dim: int = -1) -> Any:
 
     References
     ----------
-    Aitchison (1986), "The statistical analysis of compositional data", section 4.6.
+    Aitchison (1986), "The statistical analysis of compositional data".
 
     Examples
     --------
@@ -136,7 +136,7 @@ def simplex_distance(p: Any, q: Any, *, kind: str = "aitchison", dim: int = -1) 
 
     References
     ----------
-    Aitchison (1986), "The statistical analysis of compositional data", section 8.3; Rao (1945),
+    Aitchison (1986), "The statistical analysis of compositional data"; Rao (1945),
     "Information and accuracy attainable in the estimation of statistical parameters".
 
     Examples
