@@ -37,7 +37,7 @@ class Concrete(Distribution):
     Parameters
     ----------
     temperature : float > 0, or a tensor of such that broadcasts to the batch
-        T. It has the shape of the batch, without the dimension of the classes.
+        The T of the formula, of the shape of the batch, without the dimension of the classes.
     scores : tensor of shape (..., k), optional
         Raw class scores z, of which softmax gives the class probabilities. ``-inf`` is an absent
         class: it is 0 in every sample, and k counts the others.
@@ -132,7 +132,7 @@ class Concrete(Distribution):
 
     @property
     def probabilities(self) -> Tensor:
-        """Class probabilities: the share of samples whose largest entry is that class."""
+        """Class probabilities, each the share of samples whose largest entry is that class."""
         result: Tensor = softmax(self.scores)
         return result
 
