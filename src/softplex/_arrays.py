@@ -41,7 +41,15 @@ def to_tensor(
         if dtype is None and (device is None or device == array.device):
             return array
         return array.to(device=device, dtype=dtype)
-    values = np.asarray(array)
+    try:
+        values = np.asarray(array)
+    except ValueError as error:
+        raise InvalidInput(f"An array of numbers is needed, but NumPy says: {error}") from error
+    if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
+        raise InvalidInput(
+            f"An array of real numbers is needed, but got one of {values.dtype}. Convert it first, "
+            "for example with .astype(float)."
+        )
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
     if not values.flags.writeable or any(stride < 0 for stride in values.strides):
@@ -52,7 +60,13 @@ def to_tensor(
 def to_float_tensor(array: Any) -> Tensor:
     """Give an array as a floating-point tensor; integers become float64."""
     tensor = to_tensor(array)
-    return tensor if tensor.dtype in FLOATS else tensor.to(torch.float64)
+    if tensor.dtype in FLOATS:
+        return tensor
+    if tensor.is_complex():
+        raise InvalidInput(
+            f"A tensor of real numbers is needed, but got {tensor.dtype}. Take its real part."
+        )
+    return tensor.to(torch.float64)
 
 
 def answer_in_kind(result: Tensor, like: Any) -> Any:

@@ -90,7 +90,8 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     """Give ((z - top) / T, top / T), in float32 at least, with top the largest score.
 
     The top is taken away before the division, so a shift of all scores costs no digit, and halves
-    are subtracted, so nothing overflows on the way. A slice at -inf has top 0.
+    are subtracted, so nothing overflows on the way. A slice at -inf has top 0, and so has one whose
+    classes differ in temperature: no common top could be taken away from it.
     """
     wide = widened(scores)
     if not isinstance(temperature, Tensor):
@@ -100,9 +101,26 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     if scores.ndim and not scores.shape[dim]:
         return wide, wide.new_zeros(()).expand(wide.sum(dim, keepdim=True).shape)
     half_top = 0.5 * wide.detach().amax(dim, keepdim=True)
+    if _varies_along(temperature, scores.ndim, dim):
+        return wide / temperature, torch.zeros_like(half_top)
     half_top = torch.where(half_top == -math.inf, 0.0, half_top)
     half_temperature = 0.5 * temperature
-    return (0.5 * wide - half_top) / half_temperature, half_top / half_temperature
+    shifted = 0.5 * wide - half_top
+    if not isinstance(temperature, Tensor):
+        return shifted / half_temperature, half_top / half_temperature
+    absent = shifted == -math.inf  # its quotient would give the temperature a NaN gradient
+    quotient = (shifted.masked_fill(absent, 0.0) / half_temperature).masked_fill(absent, -math.inf)
+    return quotient, half_top / half_temperature
+
+
+def _varies_along(temperature: float | Tensor, ndim: int, dim: int) -> bool:
+    """Whether classes have temperatures of their own."""
+    from_the_end = dim - ndim if dim >= 0 else dim
+    return (
+        isinstance(temperature, Tensor)
+        and temperature.ndim >= -from_the_end
+        and temperature.shape[from_the_end] > 1
+    )
 
 
 def apply_mask(who: str, scores: Tensor, mask: Any) -> Tensor:

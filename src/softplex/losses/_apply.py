@@ -1,15 +1,15 @@
 """From a loss of rows to a public function: any shape, checks, one reduction, an answer in kind.
 
 A NaN, a +inf score or a row without classes shows as NaN in the loss of its row, and a target at
--inf as an infinite loss. So a finite result tells that all is well, and the scores are looked at
-only when it is not.
+-inf as an infinite loss unless the loss is bounded. So a finite result tells that all is well, and
+the scores are looked at only when it is not.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from softplex._tensors import (
     widened,
 )
 from softplex.exceptions import InvalidInput
+from softplex.losses._adjust import Adjustment
 from softplex.losses._reduce import (
     check_reduction,
     read_class_weight,
@@ -34,6 +35,7 @@ from softplex.losses._targets import read_targets
 
 PerExample = Callable[[Tensor, Tensor], Tensor]
 AtOnce = Callable[[Tensor, Tensor, Tensor | None, str], Tensor]
+PLAIN = Adjustment()
 
 
 def reduced_loss(
@@ -47,9 +49,10 @@ def reduced_loss(
     sample_weight: Any,
     ignore_index: int | None,
     reduction: str,
+    adjustment: Adjustment = PLAIN,
     at_once: AtOnce | None = None,
 ) -> Any:
-    """Apply a loss of rows ``(n, k)`` to scores of any shape, and reduce it.
+    """Apply a loss of rows ``(n, k)`` to adjusted scores of any shape, and reduce it.
 
     ``at_once`` gives the mean or sum over class indices, weighted by class at most, in one step,
     where that is faster.
@@ -66,13 +69,15 @@ def reduced_loss(
     moved = given if dim in (-1, given.ndim - 1) else given.movedim(dim, -1)
     batch = moved.shape[:-1]
     scores_of_rows = moved if moved.ndim == 2 else moved.reshape(batch.numel(), moved.shape[-1])
-    rows = _Rows(who, widened(scores_of_rows), read.values, batch)
+    adjustment = adjustment.of_rows(who, given, dim)
+    rows = _Rows(who, widened(scores_of_rows), read.values, batch, dim, adjustment)
     if not rows.scores.shape[1]:  # no row can count, and there is nothing to take
-        per_example, at_once = _no_loss, None
+        per_example, at_once, rows = _no_loss, None, replace(rows, adjustment=PLAIN)
     per_class = read_class_weight(who, class_weight, rows.scores)
     plain = sample_weight is None and ignore_index is None and read.values.ndim == 1
     if plain and at_once is not None and reduction != "none" and values_known(rows.scores):
-        result = at_once(rows.scores, read.values, per_class, reduction)
+        adjusted, _ = adjustment.apply(who, rows.scores)
+        result = at_once(adjusted, read.values, per_class, reduction)
         if math.isfinite(result.detach().item()):
             return answer_in_kind(_rounded(result, given), scores)
     weight = row_weight(who, read, batch, rows.scores, per_class, sample_weight)
@@ -83,9 +88,10 @@ def reduced_loss(
 
 
 def _rounded(result: Tensor, given: Tensor) -> Tensor:
-    if result.dtype == given.dtype or torch.is_autocast_enabled(given.device.type):
+    if result.dtype == given.dtype:
         return result
-    return result.to(given.dtype)
+    automatic = given.device.type != "meta" and torch.is_autocast_enabled(given.device.type)
+    return result.to(widened(given[:0]).dtype if automatic else given.dtype)
 
 
 @dataclass(frozen=True)
@@ -96,23 +102,39 @@ class _Rows:
     scores: Tensor
     targets: Tensor
     batch: torch.Size
+    dim: int
+    adjustment: Adjustment
+
+    def values(self, per_example: PerExample, scores: Tensor) -> Tensor:
+        """Give the losses of the rows, ``(n,)``."""
+        adjusted, offset = self.adjustment.apply(self.who, scores)
+        values = per_example(adjusted, self.targets)
+        if self.adjustment.z_loss:
+            values = values + self.adjustment.price(adjusted, offset)
+        return values
+
+    def refuse_unusable(self, scores: Tensor) -> None:
+        """Refuse NaN and +inf, and name their place in the scores as they were given."""
+        refuse_unusable_scores(self.who, scores.reshape(*self.batch, -1).movedim(-1, self.dim))
 
 
 def _checked(rows: _Rows, per_example: PerExample, weight: Tensor | None, reduction: str) -> Tensor:
     """Give the reduced loss, or an error that says which row spoils it."""
     if not values_known(rows.scores):
         return reduce_rows(_carefully(rows, per_example, weight), weight, reduction)
-    values = per_example(rows.scores, rows.targets)
+    values = rows.values(per_example, rows.scores)
     if math.isfinite(values.detach().sum().item()):
         return reduce_rows(values, weight, reduction)
-    if weight is None:
-        refuse_unusable_scores(rows.who, rows.scores.reshape(*rows.batch, -1))
-    else:
-        kept = torch.where((weight > 0)[:, None], rows.scores, 0.0)
-        refuse_unusable_scores(rows.who, kept.reshape(*rows.batch, -1))
+    rows.refuse_unusable(_counted(rows.scores, weight))
+    values = _carefully(rows, per_example, weight)
     if reduction != "none":
-        _refuse_absent_targets(rows, weight)
-    return reduce_rows(_carefully(rows, per_example, weight), weight, reduction)
+        _refuse_absent_targets(rows, values, weight)
+    result = reduce_rows(values, weight, reduction)
+    if bool(torch.isfinite(result).all()) or rows.scores.dtype == torch.float64:
+        return result
+    wide = replace(rows, scores=rows.scores.double())  # the way may overflow where the end does not
+    result = reduce_rows(_carefully(wide, per_example, weight), weight, reduction)
+    return result.to(rows.scores.dtype)
 
 
 def _no_loss(scores: Tensor, targets: Tensor) -> Tensor:
@@ -120,32 +142,36 @@ def _no_loss(scores: Tensor, targets: Tensor) -> Tensor:
     return scores.sum(1)
 
 
+def _counted(scores: Tensor, weight: Tensor | None) -> Tensor:
+    """Give zeros in place of the scores of rows that do not count."""
+    return scores if weight is None else torch.where((weight > 0)[:, None], scores, 0.0)
+
+
 def _carefully(rows: _Rows, per_example: PerExample, weight: Tensor | None) -> Tensor:
     """Give the losses with what does not count and what is absent kept from spoiling gradients."""
-    scores = rows.scores
-    if weight is not None:
-        scores = torch.where((weight > 0)[:, None], scores, 0.0)
+    scores = _counted(rows.scores, weight)
     absent = (scores == -math.inf).all(1)
-    values = per_example(torch.where(absent[:, None], 0.0, scores), rows.targets)
-    return torch.where(absent, math.inf, values)
+    values = rows.values(per_example, torch.where(absent[:, None], 0.0, scores))
+    values = torch.where(absent, math.inf, values)
+    return values if weight is None else torch.where(weight > 0, values, 0.0)
 
 
-def _refuse_absent_targets(rows: _Rows, weight: Tensor | None) -> None:
-    """Refuse a target at -inf, where its infinite loss would spoil a mean or a sum.
+def _refuse_absent_targets(rows: _Rows, values: Tensor, weight: Tensor | None) -> None:
+    """Refuse a target that is absent, where its infinite loss would spoil a mean or a sum.
 
     When there is none, the loss itself is beyond the largest number of its dtype.
     """
-    absent = rows.scores == -math.inf
+    absent = rows.adjustment.absent(rows.who, rows.scores)
     soft = rows.targets.ndim == 2
     hit = absent & (rows.targets > 0) if soft else absent.gather(1, rows.targets[:, None])
-    if weight is not None:
-        hit = hit & (weight > 0)[:, None]
+    hit = hit & torch.isinf(values)[:, None]
     if not bool(hit.any()):
         return
     row, column = (int(index) for index in hit.nonzero()[0])
     place = tuple(int(index) for index in (hit.any(1).reshape(rows.batch).nonzero()[0]))
     label = column if soft else int(rows.targets[row])
+    where = "at -inf" if float(rows.scores[row, label]) == -math.inf else "with a prior of 0"
     raise InvalidInput(
         f"{rows.who} needs the true class to be present, but {named_slice(place)} has its target "
-        f"{label} at -inf, so its loss is infinite. Leave the row out, or use reduction='none'."
+        f"{label} {where}, so its loss is infinite. Leave the row out, or use reduction='none'."
     )

@@ -85,15 +85,9 @@ def brier(
     >>> float(brier(np.zeros((1, 2)), np.array([0])))
     0.5
     """
-    loss = Brier()
-    adjustment = Adjustment(temperature)
-
-    def per_example(rows: Tensor, row_targets: Tensor) -> Tensor:
-        return loss.per_example(adjustment.apply("brier", rows)[0], row_targets)
-
     return reduced_loss(
         "brier",
-        per_example,
+        Brier().per_example,
         scores,
         targets,
         dim=dim,
@@ -101,6 +95,7 @@ def brier(
         sample_weight=sample_weight,
         ignore_index=ignore_index,
         reduction=reduction,
+        adjustment=Adjustment(temperature),
     )
 
 

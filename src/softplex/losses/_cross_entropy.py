@@ -62,7 +62,7 @@ class CrossEntropy:
         surprise = _surprise(logarithms, targets)
         if not self.smoothing:
             return surprise
-        present = logarithms > -math.inf
+        present = scores > -math.inf
         n_present = present.sum(1, dtype=scores.dtype)
         slope, floor = smoothing_lines(self.smoothing, self.smoothing_kind, n_present)
         total = torch.where(present, logarithms, 0.0).sum(1)
@@ -118,7 +118,8 @@ def _surprise(logarithms: Tensor, targets: Tensor) -> Tensor:
     """Minus the sum of q_j log p_j, with 0 log 0 = 0."""
     if targets.ndim == 1:
         return nll_loss(logarithms, targets, reduction="none", ignore_index=-1)
-    return -(targets * torch.where(targets > 0, logarithms, 0.0)).sum(1)
+    empty = (logarithms == -math.inf) & (targets == 0)
+    return -(targets * logarithms.masked_fill(empty, 0.0)).sum(1)
 
 
 def _expected_score(scores: Tensor, targets: Tensor) -> Tensor:

@@ -7,14 +7,12 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
-from softplex._checks import check_number
 from softplex.losses._adjust import Adjustment
 from softplex.losses._apply import reduced_loss
 from softplex.losses._cross_entropy import CrossEntropy
 from softplex.losses._module import LossModule
 from softplex.losses._reduce import reduce_rows
 from softplex.losses._smoothing import uniform_smoothing
-from softplex.maps import logsumexp
 
 
 def cross_entropy(
@@ -102,36 +100,22 @@ def cross_entropy(
     1.3863
     """
     loss = CrossEntropy(smoothing, smoothing_kind)
-    adjustment = Adjustment(temperature, prior, soft_cap)
-    if z_loss != 0.0:
-        check_number("z_loss", z_loss, low=0.0)
-
-    def per_example(rows: Tensor, row_targets: Tensor) -> Tensor:
-        adjusted, offset = adjustment.apply("cross_entropy", rows)
-        values = loss.per_example(adjusted, row_targets)
-        if z_loss == 0.0:
-            return values
-        normaliser: Tensor = logsumexp(adjusted, dim=1)
-        if offset is not None:
-            normaliser = normaliser + offset.squeeze(1)
-        return values + z_loss * normaliser**2
 
     def at_once(
         rows: Tensor, row_targets: Tensor, per_class: Tensor | None, reduction: str
     ) -> Tensor:
-        adjusted, _ = adjustment.apply("cross_entropy", rows)
         eps = uniform_smoothing(smoothing, smoothing_kind, rows.shape[1])
         if eps > 1.0:  # torch does not take it, though the target is still on the simplex
-            return reduce_rows(loss.per_example(adjusted, row_targets), None, reduction)
+            return reduce_rows(loss.per_example(rows, row_targets), None, reduction)
         return torch_cross_entropy(
-            adjusted, row_targets, per_class, reduction=reduction, label_smoothing=eps
+            rows, row_targets, per_class, reduction=reduction, label_smoothing=eps
         )
 
     # Torch weighs the smoothed part of a target by the classes it falls on; the rule here does not.
     has_twin = z_loss == 0.0 and (smoothing == 0.0 or class_weight is None)
     return reduced_loss(
         "cross_entropy",
-        per_example,
+        loss.per_example,
         scores,
         targets,
         dim=dim,
@@ -139,6 +123,7 @@ def cross_entropy(
         sample_weight=sample_weight,
         ignore_index=ignore_index,
         reduction=reduction,
+        adjustment=Adjustment(temperature, prior, soft_cap, z_loss),
         at_once=at_once if has_twin else None,
     )
 
@@ -170,10 +155,9 @@ class CrossEntropyLoss(LossModule):
         reduction: str = "mean",
     ) -> None:
         super().__init__(dim, class_weight, ignore_index, reduction)
-        check_number("z_loss", z_loss, low=0.0)
         self.smoothing = CrossEntropy(smoothing, smoothing_kind).smoothing
         self.smoothing_kind = smoothing_kind
-        self.soft_cap = Adjustment(temperature, prior, soft_cap).soft_cap
+        self.soft_cap = Adjustment(temperature, prior, soft_cap, z_loss).soft_cap
         self.z_loss = z_loss
         self.keep("temperature", temperature)
         self.keep("prior", prior)

@@ -76,7 +76,7 @@ class Focal(LogProbabilityLoss):
             return torch.ones_like(logarithms)
         certain, absent = logarithms == 0.0, logarithms == -torch.inf
         rest = -torch.expm1(torch.where(certain | absent, -1.0, logarithms))
-        factor = torch.where(certain, 0.0, (self.gamma * rest.log()).exp())
+        factor = torch.where(certain, 0.0, rest**self.gamma)
         return torch.where(absent, 1.0, factor)
 
     def _alpha(self, like: Tensor) -> Tensor:
@@ -144,11 +144,10 @@ def focal(
     0.1733
     """
     loss = Focal(gamma, alpha)
-    adjustment = Adjustment(temperature)
 
     def per_example(rows: Tensor, row_targets: Tensor) -> Tensor:
         _check_alpha(alpha, rows.shape[1])
-        return loss.per_example(adjustment.apply("focal", rows)[0], row_targets)
+        return loss.per_example(rows, row_targets)
 
     return reduced_loss(
         "focal",
@@ -160,6 +159,7 @@ def focal(
         sample_weight=sample_weight,
         ignore_index=ignore_index,
         reduction=reduction,
+        adjustment=Adjustment(temperature),
     )
 
 

@@ -32,12 +32,19 @@ class _Hinge:
     def __post_init__(self) -> None:
         check_number("margin", self.margin, low=0.0, open_low=True)
 
-    def _excess(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """max(0, z_j - z_y + margin) for j other than y, 0 for y, ``(n, k)``."""
+    def _excess(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """max(0, z_j - z_y + margin) for j other than y, 0 for y, ``(n, k)``; and what to add.
+
+        The margin comes last, so that large scores cannot swallow it. An infinite z_y is read as
+        0, which keeps the gradients finite; the summand ``(n,)`` makes the loss of its row +inf
+        where z_y is -inf, and NaN where it is +inf.
+        """
         own = gather_target(scores, targets)[:, None]
-        others = scores.scatter(1, targets[:, None], -math.inf)
-        excess = others + (self.margin - own)
-        return torch.fmax(excess, torch.zeros_like(own))  # NaN, from -inf beside -inf, gives 0
+        infinite = torch.isinf(own)
+        lead = scores.scatter(1, targets[:, None], -math.inf) - own.masked_fill(infinite, 0.0)
+        summand = torch.where(own == math.inf, math.nan, math.inf)
+        summand = torch.where(infinite, summand, 0.0).squeeze(1).to(scores.dtype)
+        return torch.relu_(lead.add_(self.margin)), summand
 
     def _value(self, excess: Tensor) -> Tensor:
         return excess.square() if self.squared else excess
@@ -70,14 +77,15 @@ class WestonWatkins(_Hinge):
 
     def per_example(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Give the loss of each row, ``(n,)``."""
-        return self._value(self._excess(scores, targets)).sum(1)
+        excess, summand = self._excess(scores, targets)
+        return self._value(excess).sum(1) + summand
 
     def value_and_score_gradient(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Give the loss of each row ``(n,)`` and a subgradient in the scores ``(n, k)``."""
-        excess = self._excess(scores, targets)
+        excess, summand = self._excess(scores, targets)
         gradient = self._slope(excess)
         pull = -gradient.sum(1, keepdim=True)
-        return self._value(excess).sum(1), gradient.scatter(1, targets[:, None], pull)
+        return self._value(excess).sum(1) + summand, gradient.scatter(1, targets[:, None], pull)
 
 
 @dataclass(frozen=True)
@@ -105,15 +113,17 @@ class CrammerSinger(_Hinge):
 
     def per_example(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Give the loss of each row, ``(n,)``."""
-        return self._value(self._excess(scores, targets).max(1).values)
+        excess, summand = self._excess(scores, targets)
+        return self._value(excess.max(1).values) + summand
 
     def value_and_score_gradient(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Give the loss of each row ``(n,)`` and a subgradient in the scores ``(n, k)``."""
-        largest, rival = self._excess(scores, targets).max(1, keepdim=True)
+        excess, summand = self._excess(scores, targets)
+        largest, rival = excess.max(1, keepdim=True)
         slope = self._slope(largest)
         gradient = torch.zeros_like(scores).scatter_(1, rival, slope)
         gradient.scatter_add_(1, targets[:, None], -slope)
-        return self._value(largest).squeeze(1), gradient
+        return self._value(largest).squeeze(1) + summand, gradient
 
 
 def weston_watkins(

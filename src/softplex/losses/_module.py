@@ -40,9 +40,7 @@ class LossModule(nn.Module):
         elif isinstance(values, int | float):
             setattr(self, name, values)
         else:
-            tensor = to_float_tensor(values)
-            narrow = tensor.float() if tensor.dtype == torch.float64 else tensor
-            self.register_buffer(name, narrow if not isinstance(values, Tensor) else tensor)
+            self.register_buffer(name, to_float_tensor(values))
 
     def reduction_options(self, sample_weight: Any) -> dict[str, Any]:
         """Give the options of the reduction for one call."""

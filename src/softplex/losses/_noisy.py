@@ -96,16 +96,9 @@ def generalised_cross_entropy(
     >>> float(generalised_cross_entropy(np.zeros((1, 4)), np.array([0]), power=1.0))
     0.75
     """
-    loss = GeneralisedCrossEntropy(power)
-    adjustment = Adjustment(temperature)
-
-    def per_example(rows: Tensor, row_targets: Tensor) -> Tensor:
-        adjusted, _ = adjustment.apply("generalised_cross_entropy", rows)
-        return loss.per_example(adjusted, row_targets)
-
     return reduced_loss(
         "generalised_cross_entropy",
-        per_example,
+        GeneralisedCrossEntropy(power).per_example,
         scores,
         targets,
         dim=dim,
@@ -113,6 +106,7 @@ def generalised_cross_entropy(
         sample_weight=sample_weight,
         ignore_index=ignore_index,
         reduction=reduction,
+        adjustment=Adjustment(temperature),
     )
 
 

@@ -47,7 +47,7 @@ def row_weight(
         weight = _sample_weight(who, sample_weight, batch, scores)
     if per_class is not None:
         values = targets.values
-        own = per_class[values] if values.ndim == 1 else values.to(per_class.dtype) @ per_class
+        own = per_class[values] if values.ndim == 1 else (values * per_class).sum(1)
         weight = own if weight is None else weight * own
     if targets.ignored is not None:
         if weight is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,14 @@ import torch
 from torch import Tensor
 
 from softplex._arrays import FLOATS, to_tensor
+from softplex._checks import check_number
 from softplex._tensors import check_probabilities, named_slice, place_of, values_known, widened
 from softplex.exceptions import InvalidInput
 
-_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+_INTEGERS = (
+    *(torch.int64, torch.int32, torch.int16, torch.int8),
+    *(torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.bool),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ def read_targets(
 
     Soft targets lie along the same dimension as the scores.
     """
+    if ignore_index is not None:
+        check_number("ignore_index", ignore_index, integer=True)
     values = to_tensor(targets, device=scores.device)
     batch = list(scores.shape)
     k = batch.pop(dim)
@@ -37,12 +44,23 @@ def read_targets(
         return _read_indices(who, values, k, ignore_index)
     if values.shape == scores.shape and (values.dtype in _INTEGERS or values.dtype in FLOATS):
         return _read_soft(who, scores, values, dim, ignore_index)
+    way_out = ""
+    if list(values.shape) == batch:
+        way_out = " If these are whole numbers, turn them into integers first."
+    elif scores.ndim > 2 and dim in (-1, scores.ndim - 1) and _fits(values, scores, 1):
+        way_out = " If the classes lie along dim 1, as in torch, pass dim=1."
     raise InvalidInput(
         f"{who} needs targets as class indices (integers) of shape {tuple(batch)}, or as "
         f"probabilities of shape {tuple(scores.shape)}, for scores of shape "
         f"{tuple(scores.shape)} with classes along dim={dim}, but got {values.dtype} of shape "
-        f"{tuple(values.shape)}."
+        f"{tuple(values.shape)}.{way_out}"
     )
+
+
+def _fits(values: Tensor, scores: Tensor, dim: int) -> bool:
+    shape = list(scores.shape)
+    shape.pop(dim)
+    return list(values.shape) == shape
 
 
 def refuse_soft(who: str, targets: Tensor) -> None:
@@ -96,5 +114,12 @@ def _read_soft(
         )
     soft = values if values.dtype in FLOATS else values.to(scores.dtype)
     check_probabilities(who, "targets", soft, dim)
-    rows = soft.movedim(dim, -1).reshape(-1, scores.shape[dim])
+    moved = soft.movedim(dim, -1)
+    k, n_rows = moved.shape[-1], math.prod(moved.shape[:-1])
+    if n_rows and not k:
+        raise InvalidInput(
+            f"{who} needs scores with at least one class, but got {n_rows} rows of no class "
+            f"(scores of shape {tuple(scores.shape)})."
+        )
+    rows = moved.reshape(n_rows, k)
     return ReadTargets(widened(rows))
