@@ -44,7 +44,8 @@ def centred_log_ratio(probabilities: Any, *, dim: int = -1) -> Any:
 
     References
     ----------
-    Aitchison (1982), "The statistical analysis of compositional data"; (1986), the book of the same title.
+    Aitchison (1982), "The statistical analysis of compositional data", and (1986), the book of the
+    same title.
 
     Examples
     --------
