@@ -46,7 +46,7 @@ def gumbel_softmax(
         Raw class scores z; integers are read as float64. ``-inf`` is an absent class, which is
         never drawn.
     temperature : float > 0, or a tensor of such that broadcasts, default 1.0
-        The T of the formula. It divides after the noise, so it does not change which class is drawn.
+        The T of the formula. It divides after the noise, so it does not change what is drawn.
     hard : bool, default False
         Give exact one-hot rows in the forward pass, and the gradient of the soft y in the
         backward pass (straight-through).
