@@ -22,7 +22,9 @@ extensions = [
 ]
 exclude_patterns = ["_extensions"]
 highlight_language = "none"
-python_maximum_signature_line_length = 72
+smartquotes = False  # two hyphens begin an option
+add_module_names = False
+python_maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -30,11 +32,12 @@ myst_heading_anchors = 3
 
 autodoc_default_options = {"members": True}
 autodoc_inherit_docstrings = False
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
-autodoc_typehints_format = "short"
+autodoc_typehints = "none"  # the text says what is taken, with shapes and units
 autosummary_generate = False
 napoleon_google_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]
 napoleon_use_rtype = False
 
 html_theme = "furo"
@@ -56,4 +59,3 @@ html_theme_options = {
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
-

@@ -30,7 +30,7 @@ def section(name: str, command: Any) -> nodes.section:
     place = nodes.section("", nodes.title("", f"softplex {name}"), ids=[f"softplex-{name}"])
     usage = " ".join(command.collect_usage_pieces(context))
     place += nodes.literal_block("", f"softplex {name} {usage}", language="none")
-    place += [nodes.paragraph("", text) for text in (command.help or "").split("\n\n")]
+    place += [nodes.paragraph("", "", *pieces(text)) for text in (command.help or "").split("\n\n")]
     listed = (parameter.get_help_record(context) for parameter in command.get_params(context))
     rows = [described(*record) for record in listed if record]
     place += nodes.definition_list("", *rows)
@@ -42,8 +42,14 @@ def described(left: str, right: str) -> nodes.definition_list_item:
     return nodes.definition_list_item(
         "",
         nodes.term("", "", nodes.literal("", left)),
-        nodes.definition("", nodes.paragraph("", right)),
+        nodes.definition("", nodes.paragraph("", "", *pieces(right))),
     )
+
+
+def pieces(text: str) -> list[nodes.Node]:
+    """Give a text in which `backticks` mark what is typed."""
+    parts = enumerate(text.split("`"))
+    return [nodes.literal("", part) if odd % 2 else nodes.Text(part) for odd, part in parts]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

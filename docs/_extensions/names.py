@@ -25,7 +25,7 @@ def exported(module: str) -> list[str]:
 
 
 def add_table(
-    app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]
+    _app: Sphinx, what: str, name: str, _value: object, _options: object, lines: list[str]
 ) -> None:
     """Append the table of names to the text of a module."""
     if what == "module":
@@ -34,7 +34,7 @@ def add_table(
 
 
 def is_left_out(
-    app: Sphinx, what: str, name: str, value: object, skip: bool, options: object
+    _app: Sphinx, what: str, name: str, _value: object, _skip: bool, _options: object
 ) -> bool | None:
     """Keep constants that a module exports; leave out the setters that scikit-learn generates."""
     if what == "module":
@@ -42,12 +42,11 @@ def is_left_out(
     return True if re.fullmatch("set_.*_request", name) else None
 
 
-def without_any(
-    app: Sphinx, what: str, name: str, value: object, options: object, given: str, back: str
-) -> tuple[str, str | None]:
-    """Leave ``Any`` out of a signature: the text below it says what is taken."""
-    signature = re.sub(r": (typing\.)?Any(?=[,)=\s])", "", given) if given else given
-    return signature, None if back in {"Any", "typing.Any", "None"} else back
+def readable(
+    _app: Sphinx, _what: str, _name: str, _value: object, _options: object, given: str, back: str
+) -> tuple[str, str] | None:
+    """Write a default that is made anew for each object as dots."""
+    return (given.replace("<factory>", "..."), back) if given else None
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -56,5 +55,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("sphinx.ext.autosummary")
     app.connect("autodoc-process-docstring", add_table)
     app.connect("autodoc-skip-member", is_left_out)
-    app.connect("autodoc-process-signature", without_any)
+    app.connect("autodoc-process-signature", readable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
