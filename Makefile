@@ -1,6 +1,7 @@
 # On a fresh machine with Python and make:
 #   make demo   trains, calibrates and reports on a bundled data set
 #   make test   runs the tests
+#   make docs   builds the site into build/docs, for use without a network
 #   make check  is what CI runs: format, lint, types, tests
 # Every target first makes the virtual environment, when it is missing or out of date.
 # VENV=... puts it elsewhere, PYTHON=... picks the interpreter it is made from.
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.softplex-installed
 
-.PHONY: help demo test slow check lint format install clean
+.PHONY: help demo test slow docs check lint format install clean
 .DEFAULT_GOAL := help
 
 help:
@@ -32,6 +33,10 @@ test: $(STAMP)
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
+
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -44,4 +49,4 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) demo-report .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build/docs demo-report .mypy_cache .pytest_cache .ruff_cache .hypothesis
