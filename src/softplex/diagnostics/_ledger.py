@@ -115,7 +115,7 @@ def _rest(
     gradient: FloatArray | None,
 ) -> LedgerLine:
     return LedgerLine(
-        name=f"{len(others):,} other classes",
+        name=f"{len(others):,} others",
         cells=tuple(
             figure(float(values[others].sum())) if is_summed else ""
             for _, values, is_summed in columns

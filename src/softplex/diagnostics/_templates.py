@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from softplex.report._text import MINUS, head_and_tail
+
+# A hyphen before a digit that belongs to no word.
+_NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")
 
 
 @cache
@@ -27,6 +31,7 @@ def environment() -> Environment:
     )
     made.filters["head_and_tail"] = head_and_tail
     made.filters["minus"] = _with_minus_signs
+    made.filters["negatives"] = _with_negative_numbers
     return made
 
 
@@ -48,3 +53,7 @@ def palette(scope: str) -> Markup:
 
 def _with_minus_signs(text: str) -> str:
     return text.replace("-", MINUS)
+
+
+def _with_negative_numbers(text: str) -> str:
+    return _NEGATIVE.sub(MINUS, text)

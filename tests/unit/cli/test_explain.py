@@ -63,7 +63,7 @@ def test_json_holds_the_numbers(run, fitted: Path, birds: Path) -> None:
     [
         (("--row", 999), "has no row 999; its rows are numbered 1 to 240"),
         (("--row", 1, "--target", "speices"), "Did you mean 'species'"),
-        (("--row", 1, "--target", "island"), "the model knows no such class"),
+        (("--row", 1, "--target", "is_adult"), "the model knows no such class"),
         (("--row", 1, "--out", "row.txt"), "name it .html"),
     ],
 )

@@ -85,7 +85,7 @@ def test_many_classes_are_cut_to_the_likeliest_and_the_label() -> None:
     lines = one.to_text().splitlines()
     names = [line.split()[0] for line in lines[3:8]]
     assert names == [str(index) for index in [*np.argsort(-scores)[:4], scores.argmin()]]
-    assert lines[8].startswith("  995 other classes")
+    assert lines[8].startswith("  995 others")
     shown = sum(one.probabilities[[int(name) for name in names]])
     assert float(lines[8].split()[-2]) == pytest.approx(1 - shown, abs=1e-4)
 
