@@ -24,7 +24,7 @@ class HuffmanTree:
     digits : int8 array (n_nodes,)
         The digit, 0 or 1, on the way from the parent; -1 where there is no parent.
     n_symbols : int
-        k.
+        The number k of symbols.
     """
 
     parents: NDArray[np.int64]
