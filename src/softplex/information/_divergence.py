@@ -195,6 +195,7 @@ def _mixed_probabilities(p: Tensor, q: Tensor, own: float, other: float) -> Tens
     Near each other, p - m = w_2 (p - q) has all its digits. Far from each other, xlogy does not
     divide by a probability that may be smaller than a float can invert.
     """
+    p, q = torch.where(p > 0, p, 0.0), torch.where(q > 0, q, 0.0)  # no gradient at zeros
     near = (p <= 2.7 * q) & (q <= 2.7 * p) & (p > 0)
     u, v = torch.where(near, p, 1.0), torch.where(near, q, 1.0)
     gap = (u - v) / (own * u + other * v)

@@ -96,9 +96,9 @@ def relative_terms(p: Tensor, q: Tensor, ratio: Tensor, both: Tensor) -> Tensor:
     through its square.
     """
     near = both & (ratio.abs() <= 1.0)
-    return torch.where(
-        near, p * surplus(torch.where(near, ratio, 0.0)), p * torch.where(near, 0.0, ratio) - p + q
-    )
+    far = both & ~near & (p > 0)  # where p has underflowed, the ratio may be beyond all bounds
+    close = p * surplus(torch.where(near, ratio, 0.0))
+    return torch.where(near, close, p * torch.where(far, ratio, 0.0) - p + q)
 
 
 def with_value(value: Tensor, carrier: Tensor) -> Tensor:
