@@ -69,18 +69,19 @@ def reduced_loss(
     moved = given if dim in (-1, given.ndim - 1) else given.movedim(dim, -1)
     batch = moved.shape[:-1]
     scores_of_rows = moved if moved.ndim == 2 else moved.reshape(batch.numel(), moved.shape[-1])
+    wide = widened(scores_of_rows)
     adjustment = adjustment.of_rows(who, given, dim)
-    rows = _Rows(who, widened(scores_of_rows), read.values, batch, dim, adjustment)
-    if not rows.scores.shape[1]:  # no row can count, and there is nothing to take
-        per_example, at_once, rows = _no_loss, None, replace(rows, adjustment=PLAIN)
-    per_class = read_class_weight(who, class_weight, rows.scores)
+    if not wide.shape[1]:  # no row can count, and there is nothing to take
+        per_example, at_once, adjustment = _no_loss, None, PLAIN
+    per_class = read_class_weight(who, class_weight, wide)
     plain = sample_weight is None and ignore_index is None and read.values.ndim == 1
-    if plain and at_once is not None and reduction != "none" and values_known(rows.scores):
-        adjusted, _ = adjustment.apply(who, rows.scores)
+    if plain and at_once is not None and reduction != "none" and values_known(wide):
+        adjusted, _ = adjustment.apply(who, wide)
         result = at_once(adjusted, read.values, per_class, reduction)
-        if math.isfinite(result.detach().item()):
+        if math.isfinite(result.item()):
             return answer_in_kind(_rounded(result, given), scores)
-    weight = row_weight(who, read, batch, rows.scores, per_class, sample_weight)
+    rows = _Rows(who, wide, read.values, batch, dim, adjustment)
+    weight = row_weight(who, read, batch, wide, per_class, sample_weight)
     result = _checked(rows, per_example, weight, reduction)
     if reduction == "none":
         result = result.reshape(batch)
@@ -128,7 +129,7 @@ def _checked(rows: _Rows, per_example: PerExample, weight: Tensor | None, reduct
     rows.refuse_unusable(_counted(rows.scores, weight))
     values = _carefully(rows, per_example, weight)
     if reduction != "none":
-        _refuse_absent_targets(rows, values, weight)
+        _refuse_absent_targets(rows, values)
     result = reduce_rows(values, weight, reduction)
     if bool(torch.isfinite(result).all()) or rows.scores.dtype == torch.float64:
         return result
@@ -156,7 +157,7 @@ def _carefully(rows: _Rows, per_example: PerExample, weight: Tensor | None) -> T
     return values if weight is None else torch.where(weight > 0, values, 0.0)
 
 
-def _refuse_absent_targets(rows: _Rows, values: Tensor, weight: Tensor | None) -> None:
+def _refuse_absent_targets(rows: _Rows, values: Tensor) -> None:
     """Refuse a target that is absent, where its infinite loss would spoil a mean or a sum.
 
     When there is none, the loss itself is beyond the largest number of its dtype.

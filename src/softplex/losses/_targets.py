@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,8 +19,7 @@ _INTEGERS = (
 )
 
 
-@dataclass(frozen=True)
-class ReadTargets:
+class ReadTargets(NamedTuple):
     """Class indices ``(n,)`` or soft targets ``(n, k)``, and which rows are ignored, if any."""
 
     values: Tensor
@@ -73,7 +71,7 @@ def refuse_soft(who: str, targets: Tensor) -> None:
 
 
 def _read_indices(who: str, values: Tensor, k: int, ignore_index: int | None) -> ReadTargets:
-    indices = values.reshape(-1).long()
+    indices = (values if values.ndim == 1 else values.reshape(-1)).long()
     ignored = None if ignore_index is None else indices == ignore_index
     if ignored is not None:
         indices = indices.masked_fill(ignored, 0)
