@@ -32,7 +32,7 @@ def smoothing_line(smoothing: float, kind: str, n_classes: int) -> tuple[float, 
     kind : "others" or "uniform"
         The convention.
     n_classes : int
-        k. With one class there is nothing to smooth.
+        The number k. With one class there is nothing to smooth.
 
     Raises
     ------
