@@ -25,21 +25,24 @@ def exported(module: str) -> list[str]:
 
 
 def add_table(
-    _app: Sphinx, what: str, name: str, _value: object, _options: object, lines: list[str]
+    _app: Sphinx, what: str, name: str, value: object, _options: object, lines: list[str]
 ) -> None:
-    """Append the table of names to the text of a module."""
+    """Append the table of names to the text of a module, and entries for its constants."""
     if what == "module":
-        rows = [f"   ~{place.removeprefix(name + '.')}" for place in exported(name)]
-        lines += ["", ".. autosummary::", "   :nosignatures:", "", *rows, ""]
+        rows = [place.removeprefix(f"{name}.") for place in exported(name)]
+        lines += ["", ".. autosummary::", "   :nosignatures:", "", *(f"   ~{row}" for row in rows)]
+        for row in rows:
+            constant = getattr(value, row, None)  # autodoc passes over values without a text
+            if isinstance(constant, tuple | str | int | float):
+                lines += ["", f".. py:data:: {row}", f"   :value: {constant!r}"]
+        lines.append("")
 
 
 def is_left_out(
     _app: Sphinx, what: str, name: str, _value: object, _skip: bool, _options: object
 ) -> bool | None:
-    """Keep constants that a module exports; leave out the setters that scikit-learn generates."""
-    if what == "module":
-        return None if name.startswith("_") else False
-    return True if re.fullmatch("set_.*_request", name) else None
+    """Leave out the setters that scikit-learn generates."""
+    return True if what == "class" and re.fullmatch("set_.*_request", name) else None
 
 
 def readable(
