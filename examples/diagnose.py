@@ -1,7 +1,6 @@
 """What a classifier's scores suffer from, and one row step by step.
 
-Run it with ``python examples/diagnose.py``. It writes ``diagnosis.svg`` and ``row.html`` into a
-temporary folder and says where.
+Run it with ``python examples/diagnose.py``. The chart and the page go to a temporary folder.
 """
 
 from __future__ import annotations
@@ -32,10 +31,14 @@ def main() -> None:
     explanation = explain(model, X_test[mistake], y_test[mistake])
     print(explanation.to_text())
 
-    folder = Path(tempfile.mkdtemp())
-    (folder / "diagnosis.svg").write_text(diagnosis.to_svg(), encoding="utf-8")
-    (folder / "row.html").write_text(explanation.to_html(), encoding="utf-8")
-    print(f"\nThe chart and the page are in {folder}")
+    with tempfile.TemporaryDirectory() as place:
+        for name, content in (
+            ("diagnosis.svg", diagnosis.to_svg()),
+            ("row.html", explanation.to_html()),
+        ):
+            file = Path(place) / name
+            file.write_text(content, encoding="utf-8")
+            print(f"{name}: {file.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

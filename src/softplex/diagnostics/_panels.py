@@ -29,6 +29,7 @@ from softplex.diagnostics._marks import (
     share_axis_y,
 )
 from softplex.diagnostics._measurements import Measurements
+from softplex.diagnostics._precision import Precision
 from softplex.diagnostics._values import FloatArray
 from softplex.evaluation import ReliabilityCurve
 from softplex.report._text import number, percent, rows, whole_percent
@@ -69,7 +70,8 @@ def saturation_panel(measured: Measurements) -> Panel:
             )
             lines.append(Line(_curve(saturation.lengths, curve), f"curve {kind} {group}", text))
             texts.append(text)
-    mark = _LENGTH(math.log10(saturation.thresholds[0]))
+    first = math.log10(float(saturation.thresholds[0]))
+    mark = _LENGTH(min(max(first, _LENGTH.low), _LENGTH.high))
     threshold = Line(f"M{mark:.1f} {TOP}V{BOTTOM}", "ideal")
     ticks = [
         Words(_LENGTH(power), BOTTOM + 17, power_of_ten(power), anchor="middle")
@@ -216,46 +218,46 @@ def _key_bar(place: int, order: list[int]) -> Bar:
 
 def precision_panel(measured: Measurements) -> Panel:
     """The largest error of a probability in each dtype, and the rows that were lost."""
-    lines, dots, words, texts = [], [], [], []
     narrow = [one for one in measured.precision if one.dtype != "float64"]
-    for index, one in enumerate(narrow):
-        y = TOP + 16 + 34 * index
-        words += [
-            Words(0, y + 4, one.dtype if one.formula == "safe" else "", "key"),
-            Words(106, y + 4, one.formula, anchor="end"),
-            Words(WIDTH, y + 4, f"{one.lost_rows:,}", "lost" if one.lost_rows else "tick", "end"),
-        ]
-        text = (
-            f"{one.dtype}, {one.formula}: {one.lost_rows:,} rows lost, probabilities off by at "
-            f"most {number(one.probability_error)}"
-        )
-        texts.append(text)
-        lines.append(Line(f"M{_ERROR(_FEWEST)} {y}H{_ERROR(0)}", "grid"))
-        if math.isfinite(one.probability_error):
-            place = max(math.log10(max(one.probability_error, 10.0**_FEWEST)), _FEWEST)
-            kind = "full" if one.formula == "safe" else "naive"
-            dots.append(Dot(_ERROR(place), y, 5.5, kind, text))
-    ticks = [
+    heights = [TOP + 16 + 34 * index for index in range(len(narrow))]
+    texts = [
+        f"{one.dtype}, {one.formula}: {one.lost_rows:,} rows lost, probabilities off by at most "
+        f"{number(one.probability_error)}"
+        for one in narrow
+    ]
+    rules = (Line(f"M{_ERROR(_FEWEST)} {y}H{_ERROR(0)}", "grid") for y in heights)
+    dots = (
+        _error_dot(one, y, text)
+        for one, y, text in zip(narrow, heights, texts, strict=True)
+        if math.isfinite(one.probability_error)
+    )
+    words = [label for one, y in zip(narrow, heights, strict=True) for label in _labels(one, y)]
+    ticks = (
         Words(_ERROR(power), BOTTOM + 17, power_of_ten(power), anchor="middle")
         for power in range(_FEWEST, 1, 3)
-    ]
-    heads = (Words(WIDTH, TOP - 12, "rows lost", "tick", "end"),)
+    )
+    middle = (_ERROR(_FEWEST) + _ERROR(0)) / 2
+    axis = Words(middle, BOTTOM + 37, "largest error of a probability", "axis", "middle")
     return Panel(
         "What do narrow numbers cost?",
         f"Against float64, {rows(measured.n)}.",
         ". ".join(texts) + ".",
-        lines=tuple(lines),
+        lines=tuple(rules),
         dots=tuple(dots),
-        words=(
-            *heads,
-            *words,
-            *ticks,
-            Words(
-                (_ERROR(_FEWEST) + _ERROR(0)) / 2,
-                BOTTOM + 37,
-                "largest error of a probability",
-                "axis",
-                "middle",
-            ),
-        ),
+        words=(Words(WIDTH, TOP - 12, "rows lost", anchor="end"), *words, *ticks, axis),
+    )
+
+
+def _error_dot(one: Precision, y: float, text: str) -> Dot:
+    """Place an error on its scale; the smallest stand at the edge."""
+    power = math.log10(max(one.probability_error, 10.0**_FEWEST))
+    return Dot(_ERROR(power), y, 5.5, "full" if one.formula == "safe" else "naive", text)
+
+
+def _labels(one: Precision, y: float) -> tuple[Words, ...]:
+    lost = "lost" if one.lost_rows else "tick"
+    return (
+        Words(0, y + 4, one.dtype if one.formula == "safe" else "", "key"),
+        Words(106, y + 4, one.formula, anchor="end"),
+        Words(WIDTH, y + 4, f"{one.lost_rows:,}", lost, "end"),
     )

@@ -75,6 +75,7 @@ def model_scores(model: Any, x: Any) -> RowScores:
     """Send one row through a fitted classifier."""
     if isinstance(model, TableClassifier):
         return _table_scores(model, x)
+    x = _framed(x)
     row = _one_row(x)
     _check_width(model, row)
     check_finite("explain", row, getattr(model, "feature_names_in_", None))
@@ -84,9 +85,7 @@ def model_scores(model: Any, x: Any) -> RowScores:
 def _table_scores(model: TableClassifier, x: Any) -> RowScores:
     if isinstance(x, Mapping):
         x = {name: [cell] if np.ndim(cell) == 0 else cell for name, cell in x.items()}
-    elif hasattr(x, "to_frame") and not hasattr(x, "columns"):
-        x = x.to_frame().T.infer_objects()
-    table = as_table(x)
+    table = as_table(_framed(x))
     if len(table) != 1:
         raise InvalidInput(
             f"explain needs one row, but the table has {len(table)}. Take one of them, such as "
@@ -134,6 +133,13 @@ def _linear_part(model: Any, row: Any, names: tuple[str, ...] | None) -> LinearP
         names = tuple(str(name) for name in getattr(model, "feature_names_in_", unnamed))
     intercepts = np.broadcast_to(np.asarray(model.intercept_, np.float64), len(weights))
     return LinearPart(names, _dense(row), weights.astype(np.float64), intercepts)
+
+
+def _framed(x: Any) -> Any:
+    """Turn a pandas series, which a row of a frame is, into a frame of one row."""
+    if hasattr(x, "to_frame") and not hasattr(x, "columns"):
+        return x.to_frame().T.infer_objects()
+    return x
 
 
 def _dense(row: Any) -> FloatArray:

@@ -12,6 +12,7 @@ import torch
 from softplex.diagnostics._row import LinearPart, RowScores
 from softplex.diagnostics._terms import ScoreTerms, score_terms
 from softplex.diagnostics._values import FloatArray, frozen
+from softplex.information import entropy
 from softplex.losses import crammer_singer, cross_entropy, weston_watkins
 from softplex.maps import softmax
 
@@ -100,7 +101,7 @@ def walk(row: RowScores, target: int | None, top_classes: int, top_features: int
         exponentials=frozen(exponentials),
         total=float(exponentials.sum()),
         probabilities=frozen(probabilities),
-        entropy=_entropy(probabilities),
+        entropy=float(entropy(shifted, from_scores=True)),
         predicted=predicted,
         runner_up=runner_up,
         surprise=surprise,
@@ -124,11 +125,6 @@ def _first_two(scores: FloatArray) -> tuple[int, int | None]:
     order = np.argsort(-scores, kind="stable")
     present = order[np.isfinite(scores[order])]
     return int(present[0]), int(present[1]) if len(present) > 1 else None
-
-
-def _entropy(probabilities: FloatArray) -> float:
-    positive = probabilities[probabilities > 0]
-    return abs(float(-(positive * np.log(positive)).sum()))
 
 
 def _surprise(

@@ -6,16 +6,18 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import sparse
 from scipy.special import log_softmax
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from softplex import SoftmaxClassifierCV
+from softplex import SoftmaxClassifier, SoftmaxClassifierCV
 from softplex.diagnostics import Explanation, explain
 
 ROWS = arrays.arrays(np.float64, st.integers(2, 8), elements=st.floats(-30, 30))
@@ -155,6 +157,25 @@ def test_a_model_without_weights_has_scores_alone(iris) -> None:
     one = explain(forest, X[70])
     model_matches(one, forest, X[70:71])
     assert one.terms == ()
+
+
+def test_a_row_of_a_frame_keeps_its_names(iris) -> None:
+    X, y = iris
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    model = SoftmaxClassifier().fit(frame, y)
+    for row in (frame.iloc[70], frame.iloc[[70]]):
+        one = explain(model, row, y[70])
+        model_matches(one, model, frame.iloc[[70]])
+        assert {term.feature for term in one.terms[0].terms} <= set("abcd")
+
+
+def test_sparse_rows_and_tensors_are_rows_too(softmax_model, iris) -> None:
+    X, _ = iris
+    wanted = explain(softmax_model, X[70])
+    for row in (sparse.csr_matrix(X[70:71]), torch.tensor(X[70]), X[70].tolist()):
+        one = explain(softmax_model, row)
+        np.testing.assert_allclose(one.probabilities, wanted.probabilities, rtol=1e-12)
+        np.testing.assert_allclose(one.terms[0].score, wanted.terms[0].score)
 
 
 def test_a_row_of_a_table_is_encoded_first(table_model, animals) -> None:
