@@ -25,7 +25,7 @@ class GeneralisedCrossEntropy(LogProbabilityLoss):
     Parameters
     ----------
     power : float in (0, 1], default 0.7
-        q.
+        The exponent q of the formula.
 
     References
     ----------

@@ -26,7 +26,7 @@ class Targets:
     weight : tensor (n,) in float64
         The weight of each row's loss.
     n_classes : int
-        k.
+        The number k of classes.
     """
 
     values: Tensor
