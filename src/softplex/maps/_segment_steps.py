@@ -16,7 +16,6 @@ from softplex.maps._groups import Groups
 
 _Gradients = tuple[Tensor, None, None, None]
 
-
 # What a sum of exponentials starts from: far below the last digit of a group whose largest entry
 # gives 1, and no zero to divide by in a group with nothing left.
 _START = 1e-37
@@ -26,6 +25,8 @@ def softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     """Probabilities; zeros in a group with nothing left."""
     if _closed_form(scores, groups):
         return _Softmax.apply(scores, top, groups.members, groups)  # type: ignore[no-any-return, no-untyped-call]
+    if groups.known:
+        return _softmax_in_place(scores, top, groups)
     exponentials = _shifted(scores, top, groups).exp()
     return exponentials / groups.spread(groups.total(exponentials, _START))
 
@@ -34,6 +35,8 @@ def log_softmax_of(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor
     """Logarithms of the probabilities; -inf at absent entries."""
     if _closed_form(scores, groups):
         return _LogSoftmax.apply(scores, top, groups.members, groups)  # type: ignore[no-any-return, no-untyped-call]
+    if groups.known:
+        return _log_softmax_in_place(scores, top, groups)
     shifted = _shifted(scores, top, groups)
     logarithms = shifted - groups.spread(groups.total(shifted.exp(), _START).log())
     return torch.where(shifted.detach() == -torch.inf, -torch.inf, logarithms)
@@ -54,6 +57,16 @@ def _shifted(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
     return scores if top is None else scores - groups.spread(top)
 
 
+def _softmax_in_place(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
+    p = (scores.clone() if top is None else scores - groups.spread(top)).exp_()
+    return p.div_(groups.spread(groups.total(p, _START)))
+
+
+def _log_softmax_in_place(scores: Tensor, top: Tensor | None, groups: Groups) -> Tensor:
+    shifted = scores.clone() if top is None else scores - groups.spread(top)
+    return shifted.sub_(groups.spread(groups.total(shifted.exp(), _START).log_()))
+
+
 def _log_total(shifted: Tensor, groups: Groups) -> Tensor:
     totals = groups.total(shifted.exp(), _START)
     return totals.log().masked_fill(totals < 0.5, -torch.inf)
@@ -64,8 +77,7 @@ class _Softmax(torch.autograd.Function):
     def forward(
         ctx: Any, scores: Tensor, top: Tensor | None, members: Tensor, groups: Groups
     ) -> Tensor:
-        p = (scores.clone() if top is None else scores - groups.spread(top)).exp_()
-        p.div_(groups.spread(groups.total(p, _START)))
+        p = _softmax_in_place(scores, top, groups)
         ctx.save_for_backward(p, members)
         ctx.groups = groups
         return p
@@ -84,9 +96,7 @@ class _LogSoftmax(torch.autograd.Function):
     def forward(
         ctx: Any, scores: Tensor, top: Tensor | None, members: Tensor, groups: Groups
     ) -> Tensor:
-        shifted = scores.clone() if top is None else scores - groups.spread(top)
-        totals = groups.total(shifted.exp(), _START)
-        logarithms = shifted.sub_(groups.spread(totals.log_()))
+        logarithms = _log_softmax_in_place(scores, top, groups)
         ctx.save_for_backward(logarithms, members)
         ctx.groups = groups
         return logarithms

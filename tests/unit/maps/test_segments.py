@@ -236,6 +236,14 @@ def test_offsets_say_the_same_as_an_index(function: Callable[..., Any], shape: A
     (first,) = torch.autograd.grad(finite(by_index).square().sum(), scores)
     (second,) = torch.autograd.grad(finite(by_offsets).square().sum(), scores)
     torch.testing.assert_close(first, second)
+    leaf = scores.detach()[:, :1] if scores.ndim > 1 else scores.detach()
+    leaf = leaf.double().requires_grad_()
+
+    def of(z: Tensor) -> Tensor:
+        return finite(function(z, offsets=offsets))
+
+    assert torch.autograd.gradcheck(of, leaf, check_batched_grad=True)
+    assert torch.autograd.gradgradcheck(of, leaf)
     sideways = function(scores.movedim(0, -1), offsets=offsets, dim=-1)
     torch.testing.assert_close(sideways.movedim(-1, 0), by_index)
 
