@@ -16,13 +16,14 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "blocks",
     "commands",
     "mathml",
     "names",
 ]
 exclude_patterns = ["_extensions"]
 highlight_language = "none"
-smartquotes = False  # two hyphens begin an option
+smartquotes_action = "D"  # dashes, and quotation marks as they are typed
 add_module_names = False
 python_maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"

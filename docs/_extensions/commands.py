@@ -5,6 +5,7 @@ They are read from the program itself, so the page says what ``--help`` says.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import typer
@@ -47,9 +48,12 @@ def described(left: str, right: str) -> nodes.definition_list_item:
 
 
 def pieces(text: str) -> list[nodes.Node]:
-    """Give a text in which `backticks` mark what is typed."""
-    parts = enumerate(text.split("`"))
-    return [nodes.literal("", part) if odd % 2 else nodes.Text(part) for odd, part in parts]
+    """Give a text in which `backticks`, and two hyphens, mark what is typed."""
+    parts = re.split(r"(`[^`]+`|--[a-z-]+)", text)
+    return [
+        nodes.literal("", part.strip("`")) if index % 2 else nodes.Text(part)
+        for index, part in enumerate(parts)
+    ]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

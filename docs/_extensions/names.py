@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from types import FunctionType
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -30,19 +31,26 @@ def add_table(
     """Append the table of names to the text of a module, and entries for its constants."""
     if what == "module":
         rows = [place.removeprefix(f"{name}.") for place in exported(name)]
-        lines += ["", ".. autosummary::", "   :nosignatures:", "", *(f"   ~{row}" for row in rows)]
-        for row in rows:
-            constant = getattr(value, row, None)  # autodoc passes over values without a text
-            if isinstance(constant, tuple | str | int | float):
-                lines += ["", f".. py:data:: {row}", f"   :value: {constant!r}"]
-        lines.append("")
+        constants = {row: vars(value)[row] for row in rows if is_constant(vars(value).get(row))}
+        table = [f"   ~{row}" for row in rows if row not in constants]
+        lines += ["", ".. autosummary::", "   :nosignatures:", "", *table, ""]
+        for row, constant in constants.items():
+            lines += [f".. py:data:: {row}", f"   :value: {constant!r}", ""]
+
+
+def is_constant(value: object) -> bool:
+    """Whether a value has no text of its own, so that autodoc passes over it."""
+    return isinstance(value, tuple | str | int | float)
 
 
 def is_left_out(
-    _app: Sphinx, what: str, name: str, _value: object, _skip: bool, _options: object
+    _app: Sphinx, what: str, name: str, value: object, _skip: bool, _options: object
 ) -> bool | None:
-    """Leave out the setters that scikit-learn generates."""
-    return True if what == "class" and re.fullmatch("set_.*_request", name) else None
+    """Leave out of classes what scikit-learn makes, and functions described elsewhere."""
+    if what != "class":
+        return None
+    is_borrowed = isinstance(value, FunctionType) and "." not in value.__qualname__
+    return True if is_borrowed or re.fullmatch("set_.*_request", name) else None
 
 
 def readable(
