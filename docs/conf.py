@@ -25,7 +25,6 @@ exclude_patterns = ["_extensions"]
 highlight_language = "none"
 smartquotes_action = "D"  # dashes, and quotation marks as they are typed
 add_module_names = False
-python_maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -42,6 +41,7 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 napoleon_use_rtype = False
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"softplex {version}"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
