@@ -131,11 +131,10 @@ def _checked(rows: _Rows, per_example: PerExample, weight: Tensor | None, reduct
     if reduction != "none":
         _refuse_absent_targets(rows, values)
     result = reduce_rows(values, weight, reduction)
-    if bool(torch.isfinite(result).all()) or rows.scores.dtype == torch.float64:
+    if bool(torch.isfinite(result).all()):
         return result
-    wide = replace(rows, scores=rows.scores.double())  # the way may overflow where the end does not
-    result = reduce_rows(_carefully(wide, per_example, weight), weight, reduction)
-    return result.to(rows.scores.dtype)
+    values = _without_overflow(rows, per_example, values, weight)
+    return reduce_rows(values, weight, reduction).to(rows.scores.dtype)
 
 
 def _no_loss(scores: Tensor, targets: Tensor) -> Tensor:
@@ -155,6 +154,20 @@ def _carefully(rows: _Rows, per_example: PerExample, weight: Tensor | None) -> T
     values = rows.values(per_example, torch.where(absent[:, None], 0.0, scores))
     values = torch.where(absent, math.inf, values)
     return values if weight is None else torch.where(weight > 0, values, 0.0)
+
+
+def _without_overflow(
+    rows: _Rows, per_example: PerExample, values: Tensor, weight: Tensor | None
+) -> Tensor:
+    """Give the losses again where the way to them overflows and they themselves do not.
+
+    Float32 becomes float64. Float64 has scores that differ by more than its largest number: they
+    are so far apart that a quarter of them gives the same probabilities and a quarter of the loss.
+    """
+    if rows.scores.dtype != torch.float64:
+        return _carefully(replace(rows, scores=rows.scores.double()), per_example, weight)
+    quarter = replace(rows, scores=0.25 * rows.scores)
+    return torch.where(torch.isinf(values), 4.0 * _carefully(quarter, per_example, weight), values)
 
 
 def _refuse_absent_targets(rows: _Rows, values: Tensor) -> None:

@@ -36,4 +36,4 @@ def one_hot(targets: Tensor, like: Tensor) -> Tensor:
     """Give class indices as rows on the simplex; soft targets in the dtype of ``like``."""
     if targets.ndim == 2:
         return targets.to(like.dtype)
-    return torch.zeros_like(like).scatter_(1, targets[:, None], 1.0)
+    return torch.zeros_like(like).scatter(1, targets[:, None], 1.0)

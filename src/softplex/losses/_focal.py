@@ -17,6 +17,8 @@ from softplex.losses._apply import reduced_loss
 from softplex.losses._log_probability import LogProbabilityLoss
 from softplex.losses._module import LossModule
 
+_LOG_OF_NOTHING = -1000.0  # e^s is 0 below it, in float64 too
+
 
 @dataclass(frozen=True)
 class Focal(LogProbabilityLoss):
@@ -71,13 +73,16 @@ class Focal(LogProbabilityLoss):
         return values if self.alpha is None else values * self._alpha(values)[targets]
 
     def _factor(self, logarithms: Tensor) -> Tensor:
-        """(1 - e^s)^gamma, with derivative 0 where it has none: at s = 0 and at s = -inf."""
+        """(1 - e^s)^gamma, with derivative 0 at s = 0, where it may have none.
+
+        It is 1 once e^s underflows; the chain rule would make 0 times infinity there.
+        """
         if self.gamma == 0.0:
             return torch.ones_like(logarithms)
-        certain, absent = logarithms == 0.0, logarithms == -torch.inf
-        rest = -torch.expm1(torch.where(certain | absent, -1.0, logarithms))
+        certain, hopeless = logarithms == 0.0, logarithms < _LOG_OF_NOTHING
+        rest = -torch.expm1(torch.where(certain | hopeless, -1.0, logarithms))
         factor = torch.where(certain, 0.0, rest**self.gamma)
-        return torch.where(absent, 1.0, factor)
+        return torch.where(hopeless, 1.0, factor)
 
     def _alpha(self, like: Tensor) -> Tensor:
         return to_tensor(self.alpha, device=like.device, dtype=like.dtype)
