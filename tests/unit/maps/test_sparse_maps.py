@@ -246,3 +246,10 @@ def test_transforms_and_compilers_agree(function: Callable[..., Any]) -> None:
     fast = torch.compile(of, backend="aot_eager", fullgraph=True)
     (quick,) = torch.autograd.grad(fast(leaf), leaf)
     torch.testing.assert_close(quick, slope)
+
+
+@pytest.mark.parametrize("function", MAPS)
+def test_the_gradient_in_the_temperature_is_finite_and_right(function: Callable[..., Any]) -> None:
+    scores = torch.tensor([[0.5, -math.inf, 0.25], [-math.inf] * 3], dtype=torch.float64)
+    temperature = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda t: function(scores, temperature=t), temperature)
