@@ -24,6 +24,8 @@ extensions = [
 exclude_patterns = ["_extensions"]
 highlight_language = "none"
 smartquotes_action = "D"  # dashes, and quotation marks as they are typed
+nitpicky = True  # every role leads somewhere; types in prose are not roles
+nitpick_ignore_regex = [("py:class", ".*")]
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 

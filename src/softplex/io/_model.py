@@ -82,7 +82,7 @@ def write_model(model: object, folder: Path) -> None:
 
 
 def load(folder: str | os.PathLike[str]) -> Any:
-    """Read a model that :func:`save` or ``softplex fit`` wrote; nothing in it is executed.
+    """Read a model that ``save`` or ``softplex fit`` wrote; nothing in it is executed.
 
     Parameters
     ----------

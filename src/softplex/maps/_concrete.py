@@ -186,7 +186,7 @@ class Concrete(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Give the log-density at rows of the simplex, in nats.
 
-        Where the row holds less than the smallest number that :meth:`sample` gives, that number
+        Where the row holds less than the smallest number that ``sample`` gives, that number
         is put in its place. A row that gives an absent class a share has density 0.
 
         Parameters
