@@ -177,7 +177,7 @@ def _mixed_scores(p: Tensor, q: Tensor, own: float, other: float) -> Tensor:
     from_q = torch.where(both, _log_to_mixture(-ratio, other, own), -math.log(other))
     far = own * a.probabilities * from_p + other * b.probabilities * from_q
     near = both & (ratio.abs() <= 1.0)
-    from_p, from_q = torch.where(near, from_p, 0.0), torch.where(near, from_q, 0.0)
+    from_p, from_q = from_p.masked_fill(~near, 0.0), from_q.masked_fill(~near, 0.0)
     close = own * a.probabilities * surplus(from_p) + other * b.probabilities * surplus(from_q)
     return torch.where(near, close, far)
 

@@ -34,25 +34,23 @@ class Rows:
 
 def rows_of(scores: Tensor) -> Rows:
     """Give the softmax of some scores, accurate at the corners of the simplex too."""
-    empty = (scores == -math.inf).all(-1, keepdim=True)
-    safe = torch.where(empty, 0.0, scores)
+    empty = scores.detach().amax(-1, keepdim=True) == -math.inf
+    safe = scores.masked_fill(empty, 0.0)
     top, index = safe.detach().max(-1, keepdim=True)
-    shifted = safe - top
-    present = (shifted > -math.inf) & ~empty
+    absent = (safe.detach() - top == -math.inf) | empty
     p, log_p = softmax(safe), log_softmax(safe)
-    is_top = torch.arange(safe.shape[-1], device=safe.device) == index
-    others = torch.where(is_top, 0.0, p).sum(-1, keepdim=True)
+    others = p.scatter(-1, index, 0.0).sum(-1, keepdim=True)
     at_corner = others < 0.5
-    others = torch.where(at_corner, others, 0.0)
-    p = torch.where(is_top & at_corner, 1.0 - others, p)
-    log_p = torch.where(is_top & at_corner, torch.log1p(-others), log_p)
+    others = others.masked_fill(~at_corner, 0.0)
+    top_p = torch.where(at_corner, 1.0 - others, p.gather(-1, index))
+    top_log_p = torch.where(at_corner, torch.log1p(-others), log_p.gather(-1, index))
     return Rows(
-        scores=torch.where(present, safe, 0.0),
+        scores=safe.masked_fill(absent, 0.0),
         top=top,
-        present=present,
-        probabilities=torch.where(present, p, 0.0),
-        logarithms=torch.where(present, log_p, 0.0),
-        normaliser=shifted.gather(-1, index) - log_p.gather(-1, index),
+        present=~absent,
+        probabilities=p.scatter(-1, index, top_p).masked_fill(absent, 0.0),
+        logarithms=log_p.scatter(-1, index, top_log_p).masked_fill(absent, 0.0),
+        normaliser=safe.gather(-1, index) - top - top_log_p,
     )
 
 
@@ -64,24 +62,31 @@ def log_ratio(a: Rows, b: Rows) -> tuple[Tensor, Tensor]:
     sum (q exp(ratio) - p) = 0 tells how much it is.
     """
     both = a.present & b.present
-    together = (a.scores - b.scores) - (a.top - b.top)
     apart = (a.scores - a.top) - (b.scores - b.top)
-    rounding_together = (a.scores - b.scores).abs() + (a.top - b.top).abs()
-    rounding_apart = (a.scores - a.top).abs() + (b.scores - b.top).abs()
-    difference = torch.where(rounding_together < rounding_apart, together, apart)
-    ratio = torch.where(both, difference - (a.normaliser - b.normaliser), 0.0)
-    p, q = a.probabilities.detach(), b.probabilities.detach()
-    near = both & (ratio.abs() <= 1.0)
-    small = torch.where(near, ratio, 0.0).detach()
-    left = torch.where(near, q * torch.expm1(small), p - q).sum(-1, keepdim=True)
-    left = torch.where(left > -0.5, left, 0.0)
-    return torch.where(both, ratio - torch.log1p(left), 0.0), both
+    difference = apart + _rounding_of_difference(a, b)
+    ratio = (difference - (a.normaliser - b.normaliser)).masked_fill(~both, 0.0)
+    p, q, known = a.probabilities.detach(), b.probabilities.detach(), ratio.detach()
+    near = both & (known.abs() <= 1.0)
+    left = torch.where(near, q * torch.expm1(known.clamp(-1.0, 1.0)), p - q).sum(-1, keepdim=True)
+    left = left.masked_fill(left <= -0.5, 0.0)  # a row without classes
+    return (ratio - torch.log1p(left)).masked_fill(~both, 0.0), both
+
+
+def _rounding_of_difference(a: Rows, b: Rows) -> Tensor:
+    """Give what (z - top) - (z' - top') lost against (z - z') - (top - top'), where that is less.
+
+    Scores of about the same size subtract exactly; scores shifted against each other do not.
+    """
+    x, y, tops = a.scores.detach(), b.scores.detach(), a.top - b.top
+    apart = (x - a.top) - (y - b.top)
+    closer = (x - y).abs() + tops.abs() < (x - a.top).abs() + (y - b.top).abs()
+    return torch.where(closer, (x - y) - tops - apart, 0.0)
 
 
 def surplus(ratio: Tensor) -> Tensor:
     """Give r - 1 + exp(-r), which is never negative, without cancellation; for abs(r) <= 1."""
     close = ratio.abs() <= 0.1
-    small = torch.where(close, ratio, 0.0)
+    small = ratio.masked_fill(~close, 0.0)
     n_terms = 10 if ratio.dtype == torch.float64 else 5
     series = torch.zeros_like(small)
     for power in range(n_terms + 1, 1, -1):
@@ -97,8 +102,8 @@ def relative_terms(p: Tensor, q: Tensor, ratio: Tensor, both: Tensor) -> Tensor:
     """
     near = both & (ratio.abs() <= 1.0)
     far = both & ~near & (p > 0)  # where p has underflowed, the ratio may be beyond all bounds
-    close = p * surplus(torch.where(near, ratio, 0.0))
-    return torch.where(near, close, p * torch.where(far, ratio, 0.0) - p + q)
+    close = p * surplus(ratio.masked_fill(~near, 0.0))
+    return torch.where(near, close, p * ratio.masked_fill(~far, 0.0) - p + q)
 
 
 def with_value(value: Tensor, carrier: Tensor) -> Tensor:

@@ -134,8 +134,10 @@ def test_compiled_probabilities_agree(zeros) -> None:
     check_compiled("jensen_shannon", "aot_eager", *zeros, False)
 
 
+# torch itself scripts a part of its compiler when it is first used
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", ["kl_divergence", "jensen_shannon"])
 def test_generated_code_agrees(name: str, absent, zeros) -> None:
     check_compiled(name, "inductor", *absent, True)
     check_compiled(name, "inductor", *zeros, False)
