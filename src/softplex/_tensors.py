@@ -75,6 +75,8 @@ def check_dim(who: str, scores: Tensor, dim: int) -> None:
 
 def check_temperature(temperature: float | Tensor) -> None:
     """Refuse a temperature that is no positive finite number, or a tensor of such."""
+    if torch.compiler.is_compiling():  # a number that changes between calls is symbolic there
+        return
     if not isinstance(temperature, Tensor):
         check_number("temperature", temperature, low=0.0, open_low=True)
     elif values_known(temperature):
@@ -94,7 +96,9 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     classes differ in temperature: no common top could be taken away from it.
     """
     wide = widened(scores)
-    if not isinstance(temperature, Tensor):
+    if isinstance(temperature, Tensor):
+        _refuse_varying(temperature, scores, dim)
+    else:
         limits = torch.finfo(wide.dtype)
         if not limits.tiny <= temperature <= limits.max:
             wide = wide.double()
@@ -121,6 +125,16 @@ def _varies_along(temperature: float | Tensor, ndim: int, dim: int) -> bool:
         and temperature.ndim >= -from_the_end
         and temperature.shape[from_the_end] > 1
     )
+
+
+def _refuse_varying(temperature: Tensor, scores: Tensor, dim: int) -> None:
+    place = dim if dim < 0 else dim - scores.ndim
+    if temperature.ndim >= -place and temperature.shape[place] != 1:
+        raise InvalidInput(
+            "temperature must be the same for all classes of a row, of size 1 along the classes, "
+            f"but got shape {tuple(temperature.shape)} for scores of shape {tuple(scores.shape)}. "
+            "One temperature a row is temperature[:, None]."
+        )
 
 
 def apply_mask(who: str, scores: Tensor, mask: Any) -> Tensor:

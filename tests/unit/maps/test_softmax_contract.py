@@ -107,6 +107,8 @@ def test_a_tensor_temperature_is_learned_and_broadcasts() -> None:
         )
     with pytest.raises(InvalidInput, match="positive and finite everywhere, but holds -1"):
         softmax(scores, temperature=torch.tensor(-1.0))
+    with pytest.raises(InvalidInput, match=r"size 1 along the classes, but got shape \(3,\)"):
+        softmax(scores, temperature=torch.ones(3))
 
 
 @pytest.mark.parametrize("function", MAPS)
@@ -208,6 +210,9 @@ def test_transforms_and_compilation_give_the_same(function) -> None:
     torch.testing.assert_close(torch.func.vmap(function)(scores), expected)
     compiled = torch.compile(function, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(scores), expected)
+    for temperature in (0.5, 2.0, 3.0):  # the second change makes it symbolic
+        got = compiled(scores, temperature=temperature)
+        torch.testing.assert_close(got, function(scores, temperature=temperature))
 
     def summed(z: torch.Tensor) -> torch.Tensor:
         return torch.where(torch.isfinite(function(z)), function(z), 0.0).sum()
