@@ -34,7 +34,11 @@ def _csr_matrix(tensor: Tensor) -> sparse.csr_matrix:
 
 
 def to_tensor(
-    array: Any, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    array: Any,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+    who: str = "softplex",
 ) -> Tensor:
     """Give an array as a tensor, without a copy where dtype and device allow it."""
     if isinstance(array, Tensor):
@@ -44,11 +48,11 @@ def to_tensor(
     try:
         values = np.asarray(array)
     except ValueError as error:
-        raise InvalidInput(f"An array of numbers is needed, but NumPy says: {error}") from error
+        raise InvalidInput(f"{who} needs an array of numbers, but got: {error}") from error
     if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
         raise InvalidInput(
-            f"An array of real numbers is needed, but got one of {values.dtype}. Convert it first, "
-            "for example with .astype(float)."
+            f"{who} needs an array of real numbers, but got one of {values.dtype}. "
+            "Convert it first, for example with .astype(float)."
         )
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
@@ -57,14 +61,14 @@ def to_tensor(
     return torch.from_numpy(values).to(device=device, dtype=dtype)
 
 
-def to_float_tensor(array: Any) -> Tensor:
+def to_float_tensor(array: Any, who: str = "softplex") -> Tensor:
     """Give an array as a floating-point tensor; integers become float64."""
-    tensor = to_tensor(array)
+    tensor = to_tensor(array, who=who)
     if tensor.dtype in FLOATS:
         return tensor
     if tensor.is_complex():
         raise InvalidInput(
-            f"A tensor of real numbers is needed, but got {tensor.dtype}. Take its real part."
+            f"{who} needs a tensor of real numbers, but got {tensor.dtype}. Take its real part."
         )
     return tensor.to(torch.float64)
 

@@ -61,7 +61,7 @@ def reduced_loss(
     autocast.
     """
     check_reduction(reduction)
-    given = to_float_tensor(scores)
+    given = to_float_tensor(scores, who)
     if not given.ndim:
         raise InvalidInput(f"{who} needs scores with a dimension of classes, but got one number.")
     check_dim(who, given, dim)

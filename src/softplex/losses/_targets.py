@@ -35,7 +35,7 @@ def read_targets(
     """
     if ignore_index is not None:
         check_number("ignore_index", ignore_index, integer=True)
-    values = to_tensor(targets, device=scores.device)
+    values = to_tensor(targets, device=scores.device, who=who)
     batch = list(scores.shape)
     k = batch.pop(dim)
     if list(values.shape) == batch and values.dtype in _INTEGERS:
