@@ -23,8 +23,10 @@ exceptions
 _types
 _checks
 _labels
+_text
 _arrays
 _tensors
+_scored
 maps
 coding
 information
@@ -96,6 +98,16 @@ def test_imports_point_upwards() -> None:
             part = part_of(module)
             if part != own and RANK[part] >= RANK[own]:
                 wrong.append(f"{name_of(path)} imports {module}")
+    assert not wrong
+
+
+def test_a_part_takes_from_another_what_it_exports() -> None:
+    wrong = [
+        f"{name_of(path)} imports {module}"
+        for path in MODULES
+        for module in set(imports_of(path))
+        if module.count(".") > 1 and part_of(module) != part_of(name_of(path))
+    ]
     assert not wrong
 
 

@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from softplex._arrays import answer_in_kind
-from softplex.calibrators._inputs import read_calibration_data, read_scores
+from softplex._scored import read_calibration_data, read_scores
 from softplex.exceptions import CalibrationWarning, InvalidInput
 from softplex.maps import softmax
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from softplex._checks import check_number
-from softplex.calibrators._inputs import read_calibration_data
+from softplex._scored import read_calibration_data
 from softplex.diagnostics._chart import draw
 from softplex.diagnostics._confidence import measure_confidence
 from softplex.diagnostics._judgement import judgements

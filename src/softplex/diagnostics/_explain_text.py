@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from softplex._text import count, readable
 from softplex.diagnostics._ledger import class_name, figure, ledger
 from softplex.diagnostics._lines import aligned, wrapped
 from softplex.diagnostics._steps import Steps
 from softplex.diagnostics._story import headline, story
 from softplex.diagnostics._terms import ScoreTerms
-from softplex.report._text import count, readable
 
 _ISOLATES = str.maketrans("", "", "\u2068\u2069")
 

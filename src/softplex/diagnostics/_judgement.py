@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from softplex._text import MINUS, percent, rows
 from softplex.diagnostics._measurements import Measurements
 from softplex.diagnostics._outliers import LossOutliers
-from softplex.report._text import MINUS, percent, rows
 
 LOSS_NAMES = {
     "cross_entropy": "cross-entropy",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from softplex._text import readable
 from softplex.diagnostics._steps import Steps
 from softplex.diagnostics._values import FloatArray
-from softplex.report._text import readable
 
 NAME_LIMIT = 32
 

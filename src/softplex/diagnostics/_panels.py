@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from softplex._text import number, percent, rows, whole_percent
 from softplex.diagnostics._judgement import LOSS_NAMES
 from softplex.diagnostics._marks import (
     BOTTOM,
@@ -32,7 +33,6 @@ from softplex.diagnostics._measurements import Measurements
 from softplex.diagnostics._precision import Precision
 from softplex.diagnostics._values import FloatArray
 from softplex.evaluation import ReliabilityCurve
-from softplex.report._text import number, percent, rows, whole_percent
 
 _LENGTH = Scale(-8.0, math.log10(2.0), LEFT, RIGHT)
 _FEWEST = -9  # errors of 1e-9 and less stand at the left edge

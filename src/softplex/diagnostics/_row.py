@@ -15,8 +15,7 @@ from softplex._arrays import to_numpy
 from softplex._checks import check_finite
 from softplex.data import TableClassifier, as_table
 from softplex.diagnostics._values import FloatArray
-from softplex.estimators import CalibratedClassifier
-from softplex.estimators._calibrated import scores_of
+from softplex.estimators import CalibratedClassifier, scores_of
 from softplex.exceptions import InvalidInput
 
 

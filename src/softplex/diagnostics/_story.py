@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from softplex._text import count, isolated, listed, percent
 from softplex.diagnostics._ledger import brief, class_name
 from softplex.diagnostics._steps import Steps, Surprise
-from softplex.report._text import count, isolated, listed, percent
 
 # Above the first number exp(z) overflows, below the second it is 0.
 _LIMITS = (

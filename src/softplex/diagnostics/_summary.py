@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from softplex._text import readable, rows
 from softplex.diagnostics._judgement import (
     LOSS_NAMES,
     NAMED_ROWS,
@@ -11,7 +12,6 @@ from softplex.diagnostics._judgement import (
 )
 from softplex.diagnostics._lines import aligned, wrapped
 from softplex.diagnostics._measurements import Measurements
-from softplex.report._text import readable, rows
 
 TITLES = {
     "saturation": "Saturation of gradients",

@@ -8,7 +8,7 @@ from functools import cache
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from softplex.report._text import MINUS, head_and_tail
+from softplex._text import MINUS, head_and_tail
 
 # A hyphen before a digit that belongs to no word.
 _NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")

@@ -1,7 +1,7 @@
 """Estimators that follow scikit-learn's contract."""
 
-from softplex.estimators._calibrated import CalibratedClassifier
+from softplex.estimators._calibrated import CalibratedClassifier, scores_of
 from softplex.estimators._path import SoftmaxClassifierCV
 from softplex.estimators._softmax import SoftmaxClassifier
 
-__all__ = ["CalibratedClassifier", "SoftmaxClassifier", "SoftmaxClassifierCV"]
+__all__ = ["CalibratedClassifier", "SoftmaxClassifier", "SoftmaxClassifierCV", "scores_of"]

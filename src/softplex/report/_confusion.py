@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softplex._text import count, percent, quoted, readable
 from softplex.evaluation import Evaluation
 from softplex.report._selection import confused_pairs
-from softplex.report._text import count, percent, quoted, readable
 
 LARGEST_TABLE = 30
 # Shares of the true class's rows where the next shade begins; rare mistakes still get the first.

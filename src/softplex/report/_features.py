@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from softplex._text import number, readable
 from softplex.report._content import FeatureWeights
 from softplex.report._selection import Floats, Indices, strongest
-from softplex.report._text import number, readable
 
 MOST_CLASSES = 150
 MOST_FEATURES = 8

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from softplex._text import MISSING, number, percent
 from softplex.evaluation import Estimate, Evaluation
-from softplex.report._text import MISSING, number, percent
 
 # key: (name, what it means, whether it is read as a percentage, ends of the scale it lies on)
 _SCORES: Mapping[str, tuple[str, str, bool, tuple[float, float] | None]] = {

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softplex._text import percent, rows, short_count, whole_percent
 from softplex.evaluation import Evaluation, ReliabilityCurve
-from softplex.report._text import percent, rows, short_count, whole_percent
 
 LEFT, TOP, SIDE = 46.0, 10.0, 300.0
 FEW_ROWS = 5

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from softplex._text import count, head_and_tail, isolated, readable, rows, whole_percent
 from softplex.report._confusion import confusion_chart
 from softplex.report._content import ReportContent
 from softplex.report._features import feature_section
@@ -28,7 +29,6 @@ from softplex.report._sections import (
     loading_text,
     wrong_rows,
 )
-from softplex.report._text import count, head_and_tail, isolated, readable, rows, whole_percent
 from softplex.report._triangle import TriangleChart, triangle_chart
 from softplex.report._verdict import verdict
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from softplex._text import count, exact, number, percent, readable
 from softplex.evaluation import Evaluation
 from softplex.report._content import CertificateSummary, DataSummary, ReportContent
 from softplex.report._selection import class_indices, confidently_wrong, confused_pairs
-from softplex.report._text import count, exact, number, percent, readable
 
 MOST_CLASSES = 200
 MOST_CELLS = 6

@@ -12,6 +12,7 @@ import numpy as np
 
 from softplex._arrays import to_float_tensor, to_numpy
 from softplex._tensors import check_probabilities
+from softplex._text import readable
 from softplex.exceptions import InvalidInput
 from softplex.report._label_places import Box, Label, cut_to_width, place_label
 from softplex.report._render import _environment
@@ -29,7 +30,6 @@ from softplex.report._simplex_frame import (
     tick_texts,
     to_pixels,
 )
-from softplex.report._text import readable
 
 LABEL_SIZE, LEGEND_SIZE, HEADING_SIZE = 11.0, 12.0, 14.0
 COLOURS = 4

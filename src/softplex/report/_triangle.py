@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softplex._text import count, readable
 from softplex.maps import to_barycentric
 from softplex.report._selection import class_indices
-from softplex.report._text import count, readable
 
 GRID = 1000
 MOST_POINTS = 20_000

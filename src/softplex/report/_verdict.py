@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from softplex._text import listed, number, percent, quoted, rows, whole_percent
 from softplex.evaluation import Estimate, Evaluation, ReliabilityCurve
 from softplex.report._selection import confused_pairs
-from softplex.report._text import listed, number, percent, quoted, rows, whole_percent
 
 FEW_ROWS = 100
 ROWS_FOR_A_SENTENCE = 10

@@ -99,9 +99,9 @@ LABELS = np.array([0, 1, 2, 0])
 def test_non_finite_scores_are_named(value: float) -> None:
     scores = SCORES.copy()
     scores[2, 1] = value
-    with pytest.raises(InvalidInput, match="row 2, column 1"):
+    with pytest.raises(InvalidInput, match="row 2, class 1"):
         TemperatureScaling().fit(scores, LABELS)
-    with pytest.raises(InvalidInput, match="row 2, column 1"):
+    with pytest.raises(InvalidInput, match="row 2, class 1"):
         TemperatureScaling().fit(SCORES, LABELS).predict_proba(scores)
 
 

@@ -101,8 +101,8 @@ def test_the_chart_of_few_and_equal_rows_can_be_drawn() -> None:
 
 def test_bad_scores_and_labels_are_refused_by_name() -> None:
     for scores, y, words in (
-        ([[np.nan, 0.0]], [0], "row 0, column 0 holds nan"),
-        ([[np.inf, 0.0]], [0], "row 0, column 0 holds inf"),
+        ([[np.nan, 0.0]], [0], "row 0, class 0 holds NaN"),
+        ([[np.inf, 0.0]], [0], "row 0, class 0 holds +inf"),
         ([[-np.inf, 0.0]], [0], "finite score for the true class, but row 0"),
         ([[1.0, 0.0]], [0, 1], "one label a row"),
         (np.zeros((0, 2)), [], "at least one row"),

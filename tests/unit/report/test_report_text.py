@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from softplex.report._text import (
+from softplex._text import (
     count,
     exact,
     head_and_tail,

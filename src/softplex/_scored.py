@@ -1,4 +1,4 @@
-"""Scores and labels, as calibrators take them."""
+"""Scores with their labels and weights, checked and brought into one form."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from softplex._arrays import to_float_tensor, to_numpy, to_tensor
 from softplex._checks import did_you_mean
+from softplex._tensors import refuse_unusable_scores
 from softplex.exceptions import InvalidInput
 
 
@@ -35,13 +36,7 @@ def read_scores(who: str, scores: Any) -> Tensor:
             f"{who} needs scores of shape (n, k) with k >= 2, or (n,) for two classes, but got "
             f"{tuple(tensor.shape)}."
         )
-    bad = torch.isnan(tensor) | (tensor == torch.inf)
-    if bool(bad.any()):
-        row, column = torch.nonzero(bad)[0].tolist()
-        raise InvalidInput(
-            f"{who} needs scores that are finite or -inf (an absent class), but row {row}, "
-            f"column {column} holds {float(tensor[row, column])}."
-        )
+    refuse_unusable_scores(who, tensor)
     return tensor
 
 
