@@ -92,8 +92,7 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     """Give ((z - top) / T, top / T), in float32 at least, with top the largest score.
 
     The top is taken away before the division, so a shift of all scores costs no digit, and halves
-    are subtracted, so nothing overflows on the way. A slice at -inf has top 0, and so has one whose
-    classes differ in temperature: no common top could be taken away from it.
+    are subtracted, so nothing overflows on the way. A slice at -inf has top 0.
     """
     wide = widened(scores)
     if isinstance(temperature, Tensor):
@@ -105,8 +104,6 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     if scores.ndim and not scores.shape[dim]:
         return wide, wide.new_zeros(()).expand(wide.sum(dim, keepdim=True).shape)
     half_top = 0.5 * wide.detach().amax(dim, keepdim=True)
-    if _varies_along(temperature, scores.ndim, dim):
-        return wide / temperature, torch.zeros_like(half_top)
     half_top = torch.where(half_top == -math.inf, 0.0, half_top)
     half_temperature = 0.5 * temperature
     shifted = 0.5 * wide - half_top
@@ -115,16 +112,6 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     absent = shifted == -math.inf  # its quotient would give the temperature a NaN gradient
     quotient = (shifted.masked_fill(absent, 0.0) / half_temperature).masked_fill(absent, -math.inf)
     return quotient, half_top / half_temperature
-
-
-def _varies_along(temperature: float | Tensor, ndim: int, dim: int) -> bool:
-    """Whether classes have temperatures of their own."""
-    from_the_end = dim - ndim if dim >= 0 else dim
-    return (
-        isinstance(temperature, Tensor)
-        and temperature.ndim >= -from_the_end
-        and temperature.shape[from_the_end] > 1
-    )
 
 
 def _refuse_varying(temperature: Tensor, scores: Tensor, dim: int) -> None:

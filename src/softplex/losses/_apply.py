@@ -66,10 +66,7 @@ def reduced_loss(
         raise InvalidInput(f"{who} needs scores with a dimension of classes, but got one number.")
     check_dim(who, given, dim)
     read = read_targets(who, given, targets, dim, ignore_index)
-    moved = given if dim in (-1, given.ndim - 1) else given.movedim(dim, -1)
-    batch = moved.shape[:-1]
-    scores_of_rows = moved if moved.ndim == 2 else moved.reshape(batch.numel(), moved.shape[-1])
-    wide = widened(scores_of_rows)
+    wide, batch = _as_rows(given, dim)
     adjustment = adjustment.of_rows(who, given, dim)
     if not wide.shape[1]:  # no row can count, and there is nothing to take
         per_example, at_once, adjustment = _no_loss, None, PLAIN
@@ -86,6 +83,14 @@ def reduced_loss(
     if reduction == "none":
         result = result.reshape(batch)
     return answer_in_kind(_rounded(result, given), scores)
+
+
+def _as_rows(given: Tensor, dim: int) -> tuple[Tensor, torch.Size]:
+    """Give the scores as rows ``(n, k)``, in float32 at least, and the shape of the rows."""
+    moved = given if dim in (-1, given.ndim - 1) else given.movedim(dim, -1)
+    batch = moved.shape[:-1]
+    rows = moved if moved.ndim == 2 else moved.reshape(batch.numel(), moved.shape[-1])
+    return widened(rows), batch
 
 
 def _rounded(result: Tensor, given: Tensor) -> Tensor:
