@@ -172,7 +172,8 @@ def _without_overflow(
     if rows.scores.dtype != torch.float64:
         return _carefully(replace(rows, scores=rows.scores.double()), per_example, weight)
     quarter = replace(rows, scores=0.25 * rows.scores)
-    return torch.where(torch.isinf(values), 4.0 * _carefully(quarter, per_example, weight), values)
+    fourfold = 4.0 * _carefully(quarter, per_example, weight)
+    return torch.where(torch.isinf(values) & torch.isfinite(fourfold), fourfold, values)
 
 
 def _refuse_absent_targets(rows: _Rows, values: Tensor) -> None:
