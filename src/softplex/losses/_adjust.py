@@ -64,7 +64,8 @@ class Adjustment:
         offset = None
         if self.soft_cap is not None:
             scores = _capped(scores, self.soft_cap)
-        if not _is_one(self.temperature):
+        if not _is_one(self.temperature) or self.prior is not None:
+            # The prior is added to what is left, so that large scores cannot swallow it.
             scores, offset = divided(scores, self.temperature, 1)
         if self.prior is not None:
             scores = scores + _prior(who, self.prior, scores).log()
@@ -72,7 +73,8 @@ class Adjustment:
 
     def price(self, adjusted: Tensor, offset: Tensor | None) -> Tensor:
         """Give the z-loss of each row, ``(n,)``, of what ``apply`` gave."""
-        normaliser = torch.logsumexp(adjusted, 1)
+        shifted, top = divided(adjusted, 1.0, 1)  # or a large lse costs its gradient the digits
+        normaliser = torch.logsumexp(shifted, 1) + top.squeeze(1)
         if offset is not None:
             normaliser = normaliser + offset.squeeze(1)
         return self.z_loss * normaliser.square()

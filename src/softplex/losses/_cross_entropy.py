@@ -66,7 +66,9 @@ class CrossEntropy:
         n_present = present.sum(1, dtype=scores.dtype)
         slope, floor = smoothing_lines(self.smoothing, self.smoothing_kind, n_present)
         total = torch.where(present, logarithms, 0.0).sum(1)
-        return slope * surprise - floor * total
+        mixed = slope * surprise - floor * total
+        # The slope is 0 or less where eps is large, and an absent target has an infinite loss.
+        return torch.where(torch.isinf(surprise) & (mixed != math.inf), surprise, mixed)
 
     def value_and_score_gradient(
         self, scores: Tensor, targets: Tensor, *, overwrite: bool = False

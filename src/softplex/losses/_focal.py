@@ -14,7 +14,7 @@ from softplex._tensors import values_known
 from softplex.exceptions import InvalidInput
 from softplex.losses._adjust import Adjustment
 from softplex.losses._apply import reduced_loss
-from softplex.losses._log_probability import LogProbabilityLoss
+from softplex.losses._log_probability import LogProbabilityLoss, complement
 from softplex.losses._module import LossModule
 
 _LOG_OF_NOTHING = -1000.0  # e^s is 0 below it, in float64 too
@@ -80,7 +80,7 @@ class Focal(LogProbabilityLoss):
         if self.gamma == 0.0:
             return torch.ones_like(logarithms)
         certain, hopeless = logarithms == 0.0, logarithms < _LOG_OF_NOTHING
-        rest = -torch.expm1(torch.where(certain | hopeless, -1.0, logarithms))
+        rest = complement(torch.where(certain | hopeless, -1.0, logarithms))
         factor = torch.where(certain, 0.0, rest**self.gamma)
         return torch.where(hopeless, 1.0, factor)
 

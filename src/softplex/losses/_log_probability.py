@@ -19,6 +19,16 @@ from softplex.losses._base import gather_target, one_hot
 from softplex.maps import softmax
 
 
+def complement(logarithms: Tensor) -> Tensor:
+    """Give 1 - e^s for s <= 0, with derivatives that keep their digits.
+
+    Torch's expm1 takes its derivative as 1 + (e^s - 1), which has lost a small e^s to rounding.
+    """
+    near = logarithms > -1.0
+    below = 1.0 - torch.exp(torch.where(near, -1.0, logarithms))
+    return torch.where(near, -torch.expm1(torch.where(near, logarithms, -1.0)), below)
+
+
 class LogProbabilityLoss(ABC):
     """A loss given by f and its derivative."""
 

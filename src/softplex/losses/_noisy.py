@@ -11,7 +11,7 @@ from torch import Tensor
 from softplex._checks import check_number
 from softplex.losses._adjust import Adjustment
 from softplex.losses._apply import reduced_loss
-from softplex.losses._log_probability import LogProbabilityLoss
+from softplex.losses._log_probability import LogProbabilityLoss, complement
 from softplex.losses._module import LossModule
 
 
@@ -47,7 +47,7 @@ class GeneralisedCrossEntropy(LogProbabilityLoss):
 
     def value_at(self, logarithms: Tensor) -> Tensor:
         """Give (1 - e^{qs}) / q."""
-        return -torch.expm1(self.power * logarithms) / self.power
+        return complement(self.power * logarithms) / self.power
 
     def slope_at(self, logarithms: Tensor) -> Tensor:
         """Give -e^{qs}."""

@@ -133,11 +133,9 @@ def logsumexp(
     True
     """
     kept = _kept("logsumexp", scores, temperature, mask, empty, dim)
-    if _is_one(temperature):
-        result = _settled("logsumexp", _lse, widened(kept), kept, empty, -math.inf, dim)
-    else:
-        shifted, top = divided(kept, temperature, dim)
-        result = _settled("logsumexp", _lse, shifted, kept, empty, -math.inf, dim) + top
+    # Also at T = 1: torch's gradient, exp(z - lse), is as wrong as the rounding of a large lse.
+    shifted, top = divided(kept, temperature, dim)
+    result = _settled("logsumexp", _lse, shifted, kept, empty, -math.inf, dim) + top
     squeezed = result.squeeze(dim) if kept.ndim else result
     return answer_in_kind(squeezed.to(kept.dtype), scores)
 

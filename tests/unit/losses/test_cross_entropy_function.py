@@ -293,3 +293,35 @@ def test_the_hessian_is_positive_semidefinite(k: int, seed: int) -> None:
     p = row.softmax(0)
     torch.testing.assert_close(hessian, p.diag() - p[:, None] * p, rtol=1e-10, atol=1e-15)
     assert float(torch.linalg.eigvalsh(hessian)[0]) > -1e-15
+
+
+@pytest.mark.parametrize("shift", [1e4, -1e4, 2e38])
+def test_large_scores_leave_the_gradient_of_the_normaliser_its_digits(shift: float) -> None:
+    z = torch.full((1, 4), shift, requires_grad=True)
+    price = cross_entropy(z, torch.tensor([0]), z_loss=1e-2)
+    (gradient,) = torch.autograd.grad(price, z)
+    own = torch.tensor([[-0.75, 0.25, 0.25, 0.25]])
+    normaliser = shift + math.log(4)
+    torch.testing.assert_close(gradient, own + 2e-2 * normaliser / 4, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("shift", [1e4, -1e4, 2e38])
+def test_large_scores_do_not_swallow_the_prior(shift: float) -> None:
+    prior = torch.tensor([0.125, 0.5, 0.25, 0.125])
+    z = torch.full((1, 4), shift, requires_grad=True)
+    value = cross_entropy(z, torch.tensor([1]), prior=prior)
+    (gradient,) = torch.autograd.grad(value, z)
+    torch.testing.assert_close(value.detach(), torch.tensor(math.log(2)))
+    torch.testing.assert_close(gradient, (prior - torch.tensor([0.0, 1.0, 0.0, 0.0]))[None])
+
+
+@pytest.mark.parametrize("kind", ["others", "uniform"])
+@pytest.mark.parametrize("smoothing", [0.1, 0.5, 0.9])
+def test_an_absent_target_costs_infinity_however_smoothed(smoothing: float, kind: str) -> None:
+    z = torch.tensor([[-math.inf, 1.0, 2.0]], requires_grad=True)
+    for targets in (torch.tensor([0]), torch.tensor([[0.5, 0.5, 0.0]])):
+        options = {"smoothing": smoothing, "smoothing_kind": kind, "reduction": "none"}
+        value = cross_entropy(z, targets, **options)
+        assert value.tolist() == [math.inf]
+        (gradient,) = torch.autograd.grad(value.sum(), z)
+        assert torch.isfinite(gradient).all()

@@ -89,3 +89,14 @@ def test_the_module_carries_alpha() -> None:
     assert math.isclose(
         float(module(torch.zeros(1, 2), torch.tensor([1]))), 0.75 * math.log(2) / 2, rel_tol=1e-6
     )
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0, 5.0])
+def test_autograd_keeps_the_digits_of_a_hopeless_row(gamma: float) -> None:
+    z = torch.tensor([[0.0, -20.0, -25.0, -30.0]], dtype=torch.float64, requires_grad=True)
+    for target in (1, 2, 3):
+        targets = torch.tensor([target])
+        value = focal(z, targets, gamma=gamma)
+        (gradient,) = torch.autograd.grad(value, z)
+        _, closed = Focal(gamma).value_and_score_gradient(z.detach(), targets)
+        torch.testing.assert_close(gradient, closed, rtol=1e-15, atol=1e-15)

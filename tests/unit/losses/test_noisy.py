@@ -64,3 +64,11 @@ def test_it_lies_between_zero_its_bound_and_cross_entropy(rows: np.ndarray, powe
     surprise = cross_entropy(rows, labels, reduction="none")
     assert (values >= 0).all()
     assert (values <= np.minimum(1 / power, surprise) * (1 + 1e-12)).all()
+
+
+def test_autograd_keeps_the_digits_of_a_small_gradient() -> None:
+    z = torch.tensor([[0.0, -40.0]], requires_grad=True)
+    loss = generalised_cross_entropy(z, torch.tensor([1]), power=0.7)
+    (gradient,) = torch.autograd.grad(loss, z)
+    share = math.exp(-0.7 * 40)
+    torch.testing.assert_close(gradient, torch.tensor([[share, -share]]), rtol=1e-5, atol=0)

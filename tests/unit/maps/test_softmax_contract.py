@@ -233,3 +233,16 @@ def test_bad_arguments_are_refused(function) -> None:
         function(scores, empty="zeros")
     with pytest.raises(InvalidInput, match=r"dim=2 for scores of shape \(2, 3\)"):
         function(scores, dim=2)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_the_gradient_of_a_large_logsumexp_sums_to_one(dtype) -> None:
+    largest = torch.finfo(dtype).max
+    for shift in (1e4, -1e4, largest, -largest):
+        scores = torch.full((4,), shift, dtype=dtype, requires_grad=True)
+        (gradient,) = torch.autograd.grad(logsumexp(scores), scores)
+        assert gradient.tolist() == [0.25] * 4
+    scores = torch.tensor([10000.0, 10002.0, 9999.0, 9990.0], dtype=torch.float64)
+    scores = scores.to(dtype).requires_grad_()
+    (gradient,) = torch.autograd.grad(logsumexp(scores), scores)
+    torch.testing.assert_close(gradient, softmax(scores.detach()), rtol=4e-7, atol=0)
