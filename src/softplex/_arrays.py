@@ -42,12 +42,13 @@ def to_tensor(
 ) -> Tensor:
     """Give an array as a tensor, without a copy where dtype and device allow it."""
     if isinstance(array, Tensor):
+        _refuse_unreadable(who, array)
         if dtype is None and (device is None or device == array.device):
             return array
         return array.to(device=device, dtype=dtype)
     try:
         values = np.asarray(array)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # torch refuses what needs a gradient
         raise InvalidInput(f"{who} needs an array of numbers, but got: {error}") from error
     if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
         raise InvalidInput(
@@ -64,13 +65,19 @@ def to_tensor(
 def to_float_tensor(array: Any, who: str = "softplex") -> Tensor:
     """Give an array as a floating-point tensor; integers become float64."""
     tensor = to_tensor(array, who=who)
-    if tensor.dtype in FLOATS:
-        return tensor
+    return tensor if tensor.dtype in FLOATS else tensor.to(torch.float64)
+
+
+def _refuse_unreadable(who: str, tensor: Tensor) -> None:
+    if tensor.layout != torch.strided:
+        raise InvalidInput(
+            f"{who} needs a dense tensor, but got one of layout {tensor.layout}. Use "
+            "tensor.to_dense()."
+        )
     if tensor.is_complex():
         raise InvalidInput(
             f"{who} needs a tensor of real numbers, but got {tensor.dtype}. Take its real part."
         )
-    return tensor.to(torch.float64)
 
 
 def answer_in_kind(result: Tensor, like: Any) -> Any:

@@ -22,7 +22,7 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Refuse a value that is not one of the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         wanted = ", ".join(repr(choice) for choice in choices)
         raise InvalidInput(
             f"{name} must be one of {wanted}, but got {value!r}.{did_you_mean(value, choices)}"

@@ -65,11 +65,21 @@ def named_slice(place: tuple[int, ...]) -> str:
 
 
 def check_dim(who: str, scores: Tensor, dim: int) -> None:
-    """Refuse a dimension that the scores do not have."""
+    """Refuse what is no whole number, and a dimension that the scores do not have."""
+    check_whole_dim(who, dim)
     if not -max(scores.ndim, 1) <= dim < max(scores.ndim, 1):
         raise InvalidInput(
             f"{who} needs dim to be a dimension of the scores, but got dim={dim} for scores of "
             f"shape {tuple(scores.shape)}."
+        )
+
+
+def check_whole_dim(who: str, dim: Any) -> None:
+    """Refuse a dimension that is no whole number."""
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+        raise InvalidInput(
+            f"{who} needs dim to be a whole number, but got {dim!r}. Use dim=-1 for the last "
+            "dimension."
         )
 
 
@@ -79,7 +89,7 @@ def check_temperature(temperature: float | Tensor) -> None:
         return
     if not isinstance(temperature, Tensor):
         check_number("temperature", temperature, low=0.0, open_low=True)
-    elif values_known(temperature):
+    elif values_known(to_tensor(temperature, who="temperature")):
         bad = ~((temperature > 0) & torch.isfinite(temperature))
         if bool(bad.any()):
             raise InvalidInput(
@@ -96,7 +106,7 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     """
     wide = widened(scores)
     if isinstance(temperature, Tensor):
-        _refuse_varying(temperature, scores, dim)
+        _refuse_unfit(temperature, scores, dim)
     else:
         limits = torch.finfo(wide.dtype)
         if not limits.tiny <= temperature <= limits.max:
@@ -114,13 +124,26 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     return quotient, half_top / half_temperature
 
 
-def _refuse_varying(temperature: Tensor, scores: Tensor, dim: int) -> None:
-    place = dim if dim < 0 else dim - scores.ndim
+def _refuse_unfit(temperature: Tensor, scores: Tensor, dim: int) -> None:
+    """Refuse temperatures that differ between the classes of a row, or do not broadcast."""
+    place = dim if dim < 0 else dim - max(scores.ndim, 1)
+    shapes = f"shape {tuple(temperature.shape)} for scores of shape {tuple(scores.shape)}"
     if temperature.ndim >= -place and temperature.shape[place] != 1:
         raise InvalidInput(
             "temperature must be the same for all classes of a row, of size 1 along the classes, "
-            f"but got shape {tuple(temperature.shape)} for scores of shape {tuple(scores.shape)}. "
-            "One temperature a row is temperature[:, None]."
+            f"but got {shapes}. One temperature a row is temperature[:, None]."
+        )
+    try:
+        ndim = len(np.broadcast_shapes(temperature.shape, scores.shape))
+    except ValueError:
+        raise InvalidInput(
+            f"temperature must broadcast to the scores, but got {shapes}. One temperature a row "
+            "is temperature[:, None]."
+        ) from None
+    if dim >= 0 and ndim > max(scores.ndim, 1):
+        raise InvalidInput(
+            f"temperature must have no more dimensions than the scores, but got {shapes}. Expand "
+            f"the scores first, or count dim={dim} from the end."
         )
 
 
@@ -170,7 +193,7 @@ def check_probabilities(who: str, name: str, values: Tensor, dim: int | tuple[in
     if not values_known(values) or values.numel() == 0:
         return
     detached = values.detach()
-    totals = detached.sum(dim, dtype=widened(detached[:0]).dtype)
+    totals = detached.sum(dim, dtype=torch.float32 if values.dtype in _HALVES else values.dtype)
     off = (totals - 1.0).abs()
     worst = off.max()
     if bool((detached.amin() >= 0) & (worst <= _SIMPLEX_TOLERANCE[values.dtype])):

@@ -124,3 +124,25 @@ def test_the_other_dtypes() -> None:
     for wrong in ("float16", "int64", torch.float16, "banana", 3):
         with pytest.raises(InvalidInput, match="dtype must be None, 'float32' or 'float64'"):
             as_dtype(wrong)
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_csr, torch.sparse_coo])
+@pytest.mark.parametrize("read", [to_tensor, to_float_tensor])
+def test_sparse_tensors_are_refused_where_dense_ones_are_needed(read, layout) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*Sparse (CSR|invariant)")
+        tensor = torch.eye(2).to_sparse(layout=layout)
+    with pytest.raises(InvalidInput, match=r"f needs a dense tensor, .*\.to_dense\(\)"):
+        read(tensor, who="f")
+
+
+@pytest.mark.parametrize("read", [to_tensor, to_float_tensor])
+def test_complex_tensors_are_refused(read) -> None:
+    with pytest.raises(InvalidInput, match=r"f needs a tensor of real numbers.*complex64"):
+        read(torch.tensor(1j), who="f")
+
+
+def test_a_list_of_tensors_that_need_a_gradient_is_refused() -> None:
+    rows = [torch.zeros(2, requires_grad=True), torch.zeros(2)]
+    with pytest.raises(InvalidInput, match=r"f needs an array of numbers, but got: .*grad"):
+        to_tensor(rows, who="f")

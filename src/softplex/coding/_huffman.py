@@ -180,7 +180,10 @@ def _joined(order: list[int], sorted_weights: list[Any], first_inner: int) -> li
 
 
 def _row(who: str, name: str, values: Any) -> NDArray[Any]:
-    row: NDArray[Any] = np.asarray(to_numpy(values))
+    try:
+        row: NDArray[Any] = np.asarray(to_numpy(values))
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise InvalidInput(f"{who} needs {name} as one row of numbers, but got: {error}") from error
     if row.ndim != 1 or row.dtype.kind not in "biuf":
         raise InvalidInput(
             f"{who} needs {name} as one row of numbers, but got an array of shape {row.shape} and "

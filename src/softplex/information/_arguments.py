@@ -14,6 +14,7 @@ from softplex._checks import check_choice
 from softplex._tensors import (
     check_dim,
     check_probabilities,
+    check_whole_dim,
     refuse_unusable_scores,
     values_known,
     widened,
@@ -43,6 +44,7 @@ def read_rows(who: str, name: str, values: Any, dim: int, from_scores: bool) -> 
 def read_pair(who: str, p: Any, q: Any, dim: int, from_scores: bool) -> tuple[Tensor, Tensor]:
     """Give both arguments with the classes in the last dimension, broadcast against each other."""
     tensors = _on_one_device(p, q)
+    check_whole_dim(who, dim)
     ndim = max(1, *(tensor.ndim for tensor in tensors))
     if not -ndim <= dim < ndim:
         shapes = " and ".join(str(tuple(tensor.shape)) for tensor in tensors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -105,7 +106,7 @@ def huffman_code_length(p: Any, *, dim: int = -1, from_scores: bool = False) -> 
     """
     rows = read_rows("huffman_code_length", "p", p, dim, from_scores).detach()
     probabilities = softmax(rows) if from_scores else rows
-    flat = probabilities.reshape(-1, rows.shape[-1]) if rows.numel() else rows.flatten(0, -2)
+    flat = probabilities.reshape(math.prod(rows.shape[:-1]), rows.shape[-1])
     empty = ~(flat > 0).any(-1)
     if bool(empty.any()):
         raise InvalidInput(

@@ -8,7 +8,12 @@ import torch
 from torch import Tensor
 
 from softplex._arrays import to_float_tensor
-from softplex._tensors import check_probabilities, refuse_unusable_scores, values_known
+from softplex._tensors import (
+    check_probabilities,
+    check_whole_dim,
+    refuse_unusable_scores,
+    values_known,
+)
 from softplex.exceptions import InvalidInput
 from softplex.information._arguments import answer, check_unit
 from softplex.information._rows import relative_terms, with_value
@@ -99,6 +104,8 @@ def _sum_of_logs(p: Tensor) -> Tensor:
 
 def _last_two(joint: Tensor, dim: Any) -> Tensor:
     pair = tuple(dim) if isinstance(dim, tuple | list) else (dim,)
+    for axis in pair:
+        check_whole_dim("mutual_information", axis)
     inside = [axis % joint.ndim for axis in pair if -joint.ndim <= axis < joint.ndim]
     if len(pair) != 2 or len(set(inside)) != 2:
         raise InvalidInput(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from softplex._arrays import to_float_tensor
+from softplex._arrays import FLOATS, to_float_tensor, to_tensor
 from softplex._tensors import (
     check_probabilities,
     check_temperature,
@@ -257,6 +257,11 @@ class Concrete(Distribution):
         if not isinstance(value, Tensor):
             raise InvalidInput(
                 f"Concrete needs values in a tensor, but got {type(value).__name__}."
+            )
+        if to_tensor(value, who="Concrete").dtype not in FLOATS:
+            raise InvalidInput(
+                f"Concrete needs values of a floating-point type, but got {value.dtype}. Use "
+                "value.to(scores.dtype)."
             )
         expected = (*self.batch_shape, *self.event_shape)
         try:

@@ -180,7 +180,12 @@ def _kept(
 
 def _check_temperature_shape(who: str, scores: Tensor, temperature: Tensor, dim: int) -> None:
     missing = scores.ndim - temperature.ndim
-    if missing < 0 or (dim >= missing and temperature.shape[dim - missing] != 1):
+    along = [1 if axis == dim else size for axis, size in enumerate(scores.shape)]
+    given = (1,) * missing + tuple(temperature.shape)
+    fits = len(given) == len(along) and all(
+        size in (1, wanted) for size, wanted in zip(given, along, strict=True)
+    )
+    if not fits:
         raise InvalidInput(
             f"{who} needs one temperature for all entries along dim {dim} of scores of shape "
             f"{tuple(scores.shape)}, but got temperatures of shape {tuple(temperature.shape)}. "

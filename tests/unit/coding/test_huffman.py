@@ -181,3 +181,12 @@ def test_bad_weights_are_refused(function, weights: list, message: str) -> None:
 def test_bad_lengths_are_refused(lengths: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=f"huffman_codes needs .*{message}"):
         huffman_codes(lengths)
+
+
+@pytest.mark.parametrize("function", [huffman_code_lengths, huffman_tree, huffman_codes])
+def test_what_is_no_row_is_refused(function) -> None:
+    ragged = [[1, 2], [3]]
+    of_a_graph = [torch.ones(1, requires_grad=True)]
+    for values in (ragged, of_a_graph):
+        with pytest.raises(InvalidInput, match=f"{function.__name__} needs .* one row of numbers"):
+            function(values)

@@ -131,3 +131,8 @@ def test_integers_and_lists_are_read() -> None:
     frozen = np.array([0.5, 0.5])
     frozen.flags.writeable = False
     assert entropy(frozen[::-1]) == pytest.approx(math.log(2))
+
+
+def test_no_symbols_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"^huffman_code_length needs "):
+        huffman_code_length([])

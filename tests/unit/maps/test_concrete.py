@@ -267,5 +267,9 @@ def test_bad_values_are_refused() -> None:
         concrete.log_prob_of_log(torch.zeros(5, 3))
     with pytest.raises(InvalidInput, match="in a tensor, but got list"):
         concrete.log_prob([0.5, 0.5, 0.0])
+    with pytest.raises(InvalidInput, match=r"of a floating-point type, but got torch\.int64"):
+        concrete.log_prob(torch.tensor([1, 0, 0]))
+    with pytest.raises(InvalidInput, match=r"real numbers, but got torch\.complex64"):
+        concrete.log_prob_of_log(torch.zeros(3, dtype=torch.complex64))
     unchecked = Concrete(1.0, torch.zeros(3), validate_args=False)
     assert torch.isfinite(unchecked.log_prob(torch.full((3,), 0.5)))
