@@ -22,6 +22,8 @@ from softplex.information._rows import (
     with_value,
 )
 
+_SCALE = 2.0**100  # a power of two, so that nothing is rounded
+
 
 def kl_divergence(
     p: Any, q: Any, *, unit: str = "nats", dim: int = -1, from_scores: bool = False
@@ -207,9 +209,12 @@ def _mixed_probabilities(p: Tensor, q: Tensor, own: float, other: float) -> Tens
 
 
 def _times_log(p: Tensor, mixture: Tensor, near: Tensor) -> Tensor:
-    """Give p log(p / m) where p > 0, 0 elsewhere."""
+    """Give p log(p / m) where p > 0, 0 elsewhere.
+
+    Both are scaled before the division, whose derivative would overflow where m is subnormal.
+    """
     used = (p > 0) & ~near
-    quotient = torch.where(used, p, 1.0) / torch.where(used, mixture, 1.0)
+    quotient = torch.where(used, _SCALE * p, 1.0) / torch.where(used, _SCALE * mixture, 1.0)
     return torch.xlogy(torch.where(used, p, 0.0), quotient)
 
 

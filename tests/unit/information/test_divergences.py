@@ -257,3 +257,13 @@ def test_the_wider_dtype_and_the_tensor_win(function) -> None:
     assert isinstance(function(np.array([0.5, 0.5]), p), torch.Tensor)
     assert isinstance(function([0.5, 0.5], [0.5, 0.5]), np.ndarray)
     assert function([1, 0], [0, 1], unit="bits") >= 1
+
+
+@pytest.mark.parametrize(("dtype", "small"), [(torch.float32, 1e-39), (torch.float64, 1e-310)])
+def test_a_subnormal_probability_leaves_the_gradient_finite(dtype, small: float) -> None:
+    p = torch.tensor([1.0, small], dtype=dtype, requires_grad=True)
+    q = torch.tensor([1.0, 0.0], dtype=dtype, requires_grad=True)
+    for pair in ((p, q), (q, p)):
+        gradients = torch.autograd.grad(jensen_shannon(*pair), (p, q))
+        assert float(gradients[0][1]) == pytest.approx(math.log(2) / 2, rel=1e-5)
+        assert gradients[1][1] == 0
