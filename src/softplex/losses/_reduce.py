@@ -62,6 +62,9 @@ def reduce_rows(values: Tensor, weight: Tensor | None, reduction: str) -> Tensor
     The losses of rows that do not count must be finite.
     """
     if weight is not None:
+        if reduction == "mean" and values.shape[0]:  # or the sum of large weights overflows
+            largest = weight.detach().amax()
+            weight = weight / (largest + (largest == 0.0))
         values = values * weight
     if reduction == "none":
         return values

@@ -325,3 +325,14 @@ def test_an_absent_target_costs_infinity_however_smoothed(smoothing: float, kind
         assert value.tolist() == [math.inf]
         (gradient,) = torch.autograd.grad(value.sum(), z)
         assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("size", [1e-42, 1e-38, 1.0, 3e38])
+def test_the_mean_does_not_feel_the_size_of_the_weights(size: float) -> None:
+    z = torch.tensor([[1.0, 2.0], [0.5, -3.0], [4.0, 4.0]], requires_grad=True)
+    targets = torch.tensor([0, 1, 1])
+    plain = cross_entropy(z, targets)
+    weighted = cross_entropy(z, targets, sample_weight=torch.full((3,), size))
+    torch.testing.assert_close(weighted, plain, rtol=1e-6, atol=0)
+    gradients = [torch.autograd.grad(loss, z)[0] for loss in (weighted, plain)]
+    torch.testing.assert_close(*gradients, rtol=1e-6, atol=1e-7)
