@@ -162,8 +162,12 @@ def cross_entropy_in_nats(who: str, p: Any, q: Any, dim: int, from_scores: bool)
         impossible = (second == 0) & (first > 0)
         return infinite_where(impossible) - torch.xlogy(first, safe).sum(-1)
     a, b = rows_of(first), rows_of(second)
-    finite = -(a.probabilities * b.logarithms).sum(-1)
-    return finite + impossible_mass(a, b)
+    return _mean_surprise(a.probabilities, b.logarithms) + impossible_mass(a, b)
+
+
+def _mean_surprise(p: Tensor, logarithms: Tensor) -> Tensor:
+    """Give -sum p log q; where p underflowed, 0 times a logarithm that overflows is 0."""
+    return -(p * logarithms.masked_fill(p == 0.0, 0.0)).sum(-1)
 
 
 def _entropy(who: str, p: Any, dim: int, from_scores: bool) -> Tensor:
@@ -172,6 +176,6 @@ def _entropy(who: str, p: Any, dim: int, from_scores: bool) -> Tensor:
         return rows.sum(-1)
     if from_scores:
         distribution = rows_of(rows)
-        return -(distribution.probabilities * distribution.logarithms).sum(-1)
+        return _mean_surprise(distribution.probabilities, distribution.logarithms)
     total = -torch.xlogy(rows, torch.where(rows > 0, rows, 1.0)).sum(-1)
     return with_value(total.clamp(min=0.0), total)

@@ -213,3 +213,17 @@ def test_views_give_what_copies_give() -> None:
     assert torch.equal(
         entropy(expanded, from_scores=True), entropy(expanded.clone(), from_scores=True)
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_the_largest_scores_leave_the_gradient_finite_in_bits(dtype) -> None:
+    largest = torch.finfo(dtype).max
+    z = torch.tensor([largest, 0.0, -largest, largest / 2], dtype=dtype, requires_grad=True)
+    for value in (
+        entropy(z, from_scores=True, unit="bits"),
+        cross_entropy(z, z.detach(), from_scores=True, unit="bits"),
+        cross_entropy(z.detach(), z, from_scores=True, unit="bits"),
+    ):
+        assert value == 0.0
+        (gradient,) = torch.autograd.grad(value, z)
+        assert gradient.tolist() == [0.0] * 4
