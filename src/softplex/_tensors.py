@@ -113,8 +113,11 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
             wide = wide.double()
     if scores.ndim and not scores.shape[dim]:
         return wide, wide.new_zeros(()).expand(wide.sum(dim, keepdim=True).shape)
-    half_top = 0.5 * wide.detach().amax(dim, keepdim=True)
-    half_top = torch.where(half_top == -math.inf, 0.0, half_top)
+    top = wide.detach().amax(dim, keepdim=True)
+    top = torch.where(top == -math.inf, 0.0, top)
+    if not isinstance(temperature, Tensor) and temperature == 1.0:
+        return wide - top, top
+    half_top = 0.5 * top
     half_temperature = 0.5 * temperature
     shifted = 0.5 * wide - half_top
     if not isinstance(temperature, Tensor):
