@@ -47,7 +47,8 @@ def check_number(
         below = value < high if open_high else value <= high
         if above and below:
             return
-    interval = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+    left = "(" if open_low or low == -math.inf else "["
+    interval = f"{left}{low:g}, {high:g}{')' if open_high or high == math.inf else ']'}"
     what = "a whole number" if integer else "a finite number"
     raise InvalidInput(f"{name} must be {what} in {interval}, but got {value!r}.")
 

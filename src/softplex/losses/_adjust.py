@@ -107,5 +107,5 @@ def _prior(who: str, prior: Any, scores: Tensor) -> Tensor:
             f"{who} needs one prior probability a class, of shape ({scores.shape[1]},), but got "
             f"shape {tuple(values.shape)}."
         )
-    check_probabilities(who, "prior", values, 0)
+    check_probabilities(who, "prior probabilities", values, 0)
     return values.to(device=scores.device, dtype=scores.dtype)
