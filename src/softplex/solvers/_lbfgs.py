@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from softplex.objective import Point, RidgeObjective, Status
+from softplex.solvers._contrasts import Metric
 from softplex.solvers._linesearch import Trial, search
 from softplex.solvers._preconditioner import Preconditioner
 from softplex.solvers._result import Iteration
@@ -58,6 +59,14 @@ class Progress:
         dtype = _vector_dtype(step)
         self.pairs.append(_Pair(step.to(dtype), change.to(dtype), curvature, size))
 
+    def measure_anew(self, preconditioner: Preconditioner) -> None:
+        """Measure the newest pair, which scales the next step, in another metric."""
+        if self.pairs:
+            newest = self.pairs.pop()
+            change = newest.change.to(torch.float64)
+            size = _dot(change, preconditioner.apply(change))
+            self.pairs.append(replace(newest, change_size=size))
+
     def record(self, point: Point) -> None:
         """Note where the fit stands."""
         entry = Iteration(self.n_iter, self.evaluations, point.value, point.gap)
@@ -68,7 +77,7 @@ class Progress:
 def lbfgs(
     objective: RidgeObjective,
     theta: Tensor,
-    preconditioner: Preconditioner,
+    metric: Metric,
     progress: Progress,
     *,
     tol: float,
@@ -86,11 +95,13 @@ def lbfgs(
                 return point, Status.CONVERGED
             if progress.n_iter >= progress.max_iter:
                 return point, Status.MAX_ITER
-            direction = -_inverse_hessian(point.gradient, progress.pairs, preconditioner)
+            if metric.renew(objective, point.theta, progress.evaluations):
+                progress.measure_anew(metric.preconditioner)
+            direction = -_inverse_hessian(point.gradient, progress.pairs, metric.preconditioner)
             following = line_step(objective, point, direction, progress)
             if following is None:
                 return point, Status.STALLED
-            progress.learn(point, following, preconditioner)
+            progress.learn(point, following, metric.preconditioner)
             point = following
             progress.n_iter += 1
     except KeyboardInterrupt:

@@ -20,9 +20,9 @@ from softplex.objective import (
     Status,
     certified_gap,
 )
+from softplex.solvers._contrasts import Metric
 from softplex.solvers._lbfgs import Progress, lbfgs
 from softplex.solvers._newton import newton
-from softplex.solvers._preconditioner import make_preconditioner
 from softplex.solvers._result import Iteration, Solution
 from softplex.streaming import DenseFeatures, Features, Targets, as_features
 
@@ -104,16 +104,16 @@ def solve_ridge(
     working = _working_objective(problem, precise)
     theta = precise.coordinates.from_user(*(start or _default_start(problem)))
     progress = Progress(max_iter, report)
-    preconditioner = None if _newton_pays(problem) else make_preconditioner(working)
+    metric = None if _newton_pays(problem) else Metric(working)
 
     widens = working.features.dtype == torch.float32 and problem.dtype is None
     floor = _float32_floor(working) if widens else 0.0
     target = max(tol, floor)
     for _ in range(_STAGES):
-        if preconditioner is None:
+        if metric is None:
             point, status = newton(working, theta, progress, tol=target)
         else:
-            point, status = lbfgs(working, theta, preconditioner, progress, tol=target)
+            point, status = lbfgs(working, theta, metric, progress, tol=target)
         theta = _centred(point.theta)
         certificate = _certify(precise, theta, status, tol)
         ended = status in (Status.INTERRUPTED, Status.MAX_ITER)

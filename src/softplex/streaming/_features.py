@@ -49,6 +49,13 @@ class Features(ABC):
     def moments(self, row_weight: Tensor) -> tuple[Tensor, Tensor]:
         """Give the weighted mean and mean square of each column, in float64."""
 
+    def weighted_sum(self, row_weight: Tensor) -> Tensor:
+        """Give ``X^T row_weight``, ``(d,)`` in float64."""
+        out = torch.zeros(1, self.d, dtype=torch.float64, device=self.device)
+        for rows in self.blocks(1):
+            self.add_product(rows, row_weight[rows][None].to(self.dtype), out)
+        return out[0]
+
     @abstractmethod
     def gram(self, row_weight: Tensor) -> Tensor:
         """Give ``X^T diag(row_weight) X``, ``(d, d)`` in float64."""

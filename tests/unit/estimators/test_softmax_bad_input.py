@@ -23,7 +23,7 @@ def refuse(message: str, features=X, y=Y, sample_weight=None, error=InvalidInput
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"C": 0}, r"C must be a finite number in \(0, inf\], but got 0"),
+        ({"C": 0}, r"C must be a finite number in \(0, inf\), but got 0"),
         ({"C": -1.0}, "C must be a finite number"),
         ({"C": float("nan")}, "C must be a finite number"),
         ({"C": float("inf")}, "needs a finite C, but got C=inf .* Take a large C"),
