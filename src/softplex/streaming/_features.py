@@ -58,7 +58,7 @@ class Features(ABC):
 
     @abstractmethod
     def gram(self, row_weight: Tensor) -> Tensor:
-        """Give ``X^T diag(row_weight) X``, ``(d, d)`` in float64."""
+        """Give ``X^T diag(row_weight) X``, ``(d, d)`` in float64; rows of weight 0 cost nothing."""
 
 
 class DenseFeatures(Features):
@@ -80,7 +80,7 @@ class DenseFeatures(Features):
         self.n, self.d = X.shape
         self.dtype, self.device = dtype, X.device
 
-    def block(self, rows: slice) -> Tensor:
+    def block(self, rows: slice | Tensor) -> Tensor:
         """Give some rows in the dtype of the products."""
         block = self._X[rows].to(self.dtype)
         return block if self._shift is None else block - self._shift
@@ -114,10 +114,12 @@ class DenseFeatures(Features):
 
     def gram(self, row_weight: Tensor) -> Tensor:
         out = torch.zeros(self.d, self.d, dtype=torch.float64, device=self.device)
-        root = row_weight.sqrt()
-        for rows in _slices(self.n, 16 * _MAX_ROWS):
-            block = self.block(rows) * root[rows, None].to(self.dtype)
-            out += self_product(block)
+        root = row_weight.sqrt().to(self.dtype)
+        kept = torch.nonzero(row_weight).squeeze(1)
+        for part in _slices(len(kept), 16 * _MAX_ROWS):
+            whole = len(kept) == self.n
+            rows = part if whole else kept[part]
+            out += self_product(self.block(rows) * root[rows, None])
         return out
 
 
@@ -173,8 +175,9 @@ class SparseFeatures(Features):
         )
 
     def gram(self, row_weight: Tensor) -> Tensor:
-        weight = sparse.diags(row_weight.cpu().numpy())
-        wide = self._matrix.astype(np.float64)
+        kept = torch.nonzero(row_weight).squeeze(1)
+        weight = sparse.diags(row_weight[kept].cpu().numpy())
+        wide = self._matrix[kept.cpu().numpy()].astype(np.float64)
         return to_tensor((wide.T @ weight @ wide).toarray(), device=self.device)
 
 
