@@ -9,6 +9,7 @@ from scipy import sparse
 
 from softplex.losses import CrossEntropy
 from softplex.objective import Coordinates, RidgeObjective
+from softplex.solvers import _contrasts
 from softplex.solvers._contrasts import (
     Metric,
     contrast_preconditioner,
@@ -23,6 +24,12 @@ from softplex.streaming import (
 )
 
 N, D = 50, 3
+
+
+@pytest.fixture
+def all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of every row, which are exact."""
+    monkeypatch.setattr(_contrasts, "_BULK", 1.0)
 
 
 def make(k: int, *, transformed: bool, fit_intercept: bool = True, is_sparse: bool = False):
@@ -54,6 +61,7 @@ def make(k: int, *, transformed: bool, fit_intercept: bool = True, is_sparse: bo
     return objective, theta
 
 
+@pytest.mark.usefixtures("all_rows")
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_for_two_classes_it_is_newtons_direction(fit_intercept: bool) -> None:
     objective, theta = make(2, transformed=True, fit_intercept=fit_intercept)
@@ -63,6 +71,7 @@ def test_for_two_classes_it_is_newtons_direction(fit_intercept: bool) -> None:
     torch.testing.assert_close(got, newton, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.usefixtures("all_rows")
 @pytest.mark.parametrize("k", [3, 5])
 def test_each_block_is_the_hessian_along_its_contrast(k: int) -> None:
     objective, theta = make(k, transformed=True)
@@ -79,6 +88,7 @@ def test_each_block_is_the_hessian_along_its_contrast(k: int) -> None:
         torch.testing.assert_close(got, torch.outer(contrast, direction), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures("all_rows")
 @pytest.mark.parametrize("is_sparse", [True, False])
 def test_the_coordinates_of_the_data_do_not_matter(is_sparse: bool) -> None:
     inner, theta = make(4, transformed=True)
@@ -137,3 +147,14 @@ def test_wide_data_and_many_large_blocks_do_without() -> None:
     object.__setattr__(many, "features", square)
     object.__setattr__(many, "class_curvature", torch.ones(1000, dtype=torch.float64))
     assert evaluations_worth_contrasts(many) is None
+
+
+def test_the_rows_that_hold_little_are_left_out_and_the_sum_stays() -> None:
+    generator = torch.Generator().manual_seed(0)
+    curvature = torch.rand(2000, generator=generator, dtype=torch.float64) ** 8
+    kept = _contrasts._bulk(curvature)
+    held = kept > 0
+    assert float(held.double().mean()) < 0.7
+    assert float(curvature[held].sum()) >= 0.98 * float(curvature.sum())
+    torch.testing.assert_close(kept.sum(), curvature.sum())
+    assert _contrasts._bulk(torch.zeros(5, dtype=torch.float64)).tolist() == [0.0] * 5
