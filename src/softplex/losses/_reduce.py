@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -78,10 +77,11 @@ def reduce_rows(values: Tensor, weight: Tensor | None, reduction: str) -> Tensor
 
 def _sample_weight(who: str, sample_weight: Any, batch: torch.Size, scores: Tensor) -> Tensor:
     weight = to_tensor(sample_weight, device=scores.device, dtype=scores.dtype)
-    try:
-        fits = np.broadcast_shapes(weight.shape, batch) == tuple(batch)
-    except ValueError:
-        fits = False
+    # Sizes of 1 stand for a weight that pixels share; a lone number for all rows is a slip.
+    pairs = zip(weight.shape, batch, strict=False)
+    fits = weight.shape == batch or (
+        weight.ndim == len(batch) > 1 and all(own in (1, size) for own, size in pairs)
+    )
     if not fits:
         raise InvalidInput(
             f"{who} needs one sample_weight a row, of shape {tuple(batch)}, but got shape "

@@ -291,3 +291,14 @@ def test_nothing_is_changed_by_an_error() -> None:
     losses.cross_entropy(scores, labels, ignore_index=-100)
     assert torch.equal(labels, before)
     assert not scores.any()
+
+
+def test_a_lone_sample_weight_is_no_weight_for_every_row() -> None:
+    for weight in (torch.ones(1), torch.tensor(2.0), torch.ones(1, 3)):
+        with pytest.raises(InvalidInput, match=r"one sample_weight a row, of shape \(3,\)"):
+            losses.cross_entropy(torch.zeros(3, 2), torch.tensor([0, 1, 0]), sample_weight=weight)
+    shared = torch.tensor([[1.0], [0.5]])
+    value = losses.cross_entropy(
+        torch.zeros(2, 3, 2), torch.zeros(2, 3, dtype=torch.long), sample_weight=shared
+    )
+    assert float(value) == pytest.approx(math.log(2))
