@@ -24,6 +24,7 @@ _types
 _checks
 _labels
 _text
+_templates
 _arrays
 _tensors
 _scored

@@ -13,6 +13,10 @@ from torch import Tensor
 from softplex.exceptions import InvalidInput
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+INTEGERS = (
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.uint16, torch.uint32, torch.uint64),
+)
 
 
 def to_numpy(array: Any) -> Any:

@@ -8,6 +8,7 @@ without a branch.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,14 @@ def named_slice(place: tuple[int, ...]) -> str:
     return f"row {place[0]}" if len(place) == 1 else f"the row at {place}"
 
 
+def broadcasts(shape: Sequence[int], onto: Sequence[int]) -> bool:
+    """Whether an array of a shape broadcasts to another shape, as it is."""
+    try:
+        return np.broadcast_shapes(tuple(shape), tuple(onto)) == tuple(onto)
+    except ValueError:
+        return False
+
+
 def check_dim(who: str, scores: Tensor, dim: int) -> None:
     """Refuse what is no whole number, and a dimension that the scores do not have."""
     check_whole_dim(who, dim)
@@ -104,13 +113,9 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     The top is taken away before the division, so a shift of all scores costs no digit, and halves
     are subtracted, so nothing overflows on the way. A slice at -inf has top 0.
     """
-    wide = widened(scores)
     if isinstance(temperature, Tensor):
         _refuse_unfit(temperature, scores, dim)
-    else:
-        limits = torch.finfo(wide.dtype)
-        if not limits.tiny <= temperature <= limits.max:
-            wide = wide.double()
+    wide = wide_enough(scores, temperature)
     if scores.ndim and not scores.shape[dim]:
         return wide, wide.new_zeros(()).expand(wide.sum(dim, keepdim=True).shape)
     top = wide.detach().amax(dim, keepdim=True)
@@ -118,13 +123,26 @@ def divided(scores: Tensor, temperature: float | Tensor, dim: int) -> tuple[Tens
     if not isinstance(temperature, Tensor) and temperature == 1.0:
         return wide - top, top
     half_top = 0.5 * top
-    half_temperature = 0.5 * temperature
-    shifted = 0.5 * wide - half_top
+    quotient = half_quotient(0.5 * wide - half_top, temperature)
+    return quotient, half_top / (0.5 * temperature)
+
+
+def wide_enough(scores: Tensor, temperature: float | Tensor) -> Tensor:
+    """Give scores in float32 at least, and in float64 where float32 cannot hold the temperature."""
+    wide = widened(scores)
+    if isinstance(temperature, Tensor):
+        return wide
+    limits = torch.finfo(wide.dtype)
+    return wide if limits.tiny <= temperature <= limits.max else wide.double()
+
+
+def half_quotient(halves: Tensor, temperature: float | Tensor) -> Tensor:
+    """Give halves / (T / 2), without a NaN gradient in T where a score is absent."""
     if not isinstance(temperature, Tensor):
-        return shifted / half_temperature, half_top / half_temperature
-    absent = shifted == -math.inf  # its quotient would give the temperature a NaN gradient
-    quotient = (shifted.masked_fill(absent, 0.0) / half_temperature).masked_fill(absent, -math.inf)
-    return quotient, half_top / half_temperature
+        return halves / (0.5 * temperature)
+    absent = halves.detach() == -math.inf
+    quotient = halves.masked_fill(absent, 0.0) / (0.5 * temperature)
+    return quotient.masked_fill(absent, -math.inf)
 
 
 def _refuse_unfit(temperature: Tensor, scores: Tensor, dim: int) -> None:
@@ -160,11 +178,7 @@ def apply_mask(who: str, scores: Tensor, mask: Any) -> Tensor:
             f"{who} needs a boolean mask (true = take part), but got {kept.dtype}. "
             "Use mask.bool(), or mask.astype(bool)."
         )
-    try:
-        fits = np.broadcast_shapes(kept.shape, scores.shape) == scores.shape
-    except ValueError:
-        fits = False
-    if not fits:
+    if not broadcasts(kept.shape, scores.shape):
         raise InvalidInput(
             f"{who} needs a mask that broadcasts to the scores, of shape {tuple(scores.shape)}, "
             f"but got shape {tuple(kept.shape)}."

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from softplex._text import MINUS, head_and_tail
+from softplex._templates import template_environment, template_source
+from softplex._text import MINUS
 
 # A hyphen before a digit that belongs to no word.
 _NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")
@@ -17,19 +18,7 @@ _NEGATIVE = re.compile(r"(?<![\w-])-(?=\d)")
 @cache
 def environment() -> Environment:
     """Give the templates, in which everything is escaped."""
-    made = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("softplex.diagnostics", "templates"),
-                PackageLoader("softplex.report", "templates"),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["head_and_tail"] = head_and_tail
+    made = template_environment("softplex.diagnostics", "softplex.report")
     made.filters["minus"] = _with_minus_signs
     made.filters["negatives"] = _with_negative_numbers
     return made
@@ -37,9 +26,7 @@ def environment() -> Environment:
 
 def source(name: str) -> Markup:
     """Give a style sheet as it stands."""
-    loader = environment().loader
-    assert loader is not None
-    return Markup(loader.get_source(environment(), name)[0])
+    return template_source(environment(), name)
 
 
 def palette(scope: str) -> Markup:

@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from softplex._arrays import to_float_tensor
 from softplex._checks import check_number
-from softplex._tensors import check_probabilities, check_temperature, divided
+from softplex._tensors import broadcasts, check_probabilities, check_temperature, divided
 from softplex.exceptions import InvalidInput
 
 
@@ -44,11 +43,7 @@ class Adjustment:
             return self
         shape = list(scores.shape)
         shape[dim] = 1
-        try:
-            fits = np.broadcast_shapes(temperature.shape, shape) == tuple(shape)
-        except ValueError:
-            fits = False
-        if not fits:
+        if not broadcasts(temperature.shape, shape):
             raise InvalidInput(
                 f"{who} needs one temperature, or one a row, of a shape that broadcasts to "
                 f"{tuple(shape)}, but got shape {tuple(temperature.shape)}."

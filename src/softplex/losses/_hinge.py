@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ class _Hinge:
     squared: bool = False
 
     map = None
+    _who: ClassVar[str]
 
     def __post_init__(self) -> None:
         check_number("margin", self.margin, low=0.0, open_low=True)
@@ -39,6 +40,7 @@ class _Hinge:
         0, which keeps the gradients finite; the summand ``(n,)`` makes the loss of its row +inf
         where z_y is -inf, and NaN where it is +inf.
         """
+        refuse_soft(self._who, targets)
         own = gather_target(scores, targets)[:, None]
         infinite = torch.isinf(own)
         lead = scores.scatter(1, targets[:, None], -math.inf) - own.masked_fill(infinite, 0.0)
@@ -75,6 +77,8 @@ class WestonWatkins(_Hinge):
     1.5
     """
 
+    _who = "weston_watkins"
+
     def per_example(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Give the loss of each row, ``(n,)``."""
         excess, summand = self._excess(scores, targets)
@@ -110,6 +114,8 @@ class CrammerSinger(_Hinge):
     >>> float(CrammerSinger().per_example(torch.tensor([[0.0, 0.5, -3.0]]), torch.tensor([0])))
     1.5
     """
+
+    _who = "crammer_singer"
 
     def per_example(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Give the loss of each row, ``(n,)``."""
@@ -171,15 +177,9 @@ def weston_watkins(
     >>> float(weston_watkins(np.array([[0.0, 0.5, -3.0]]), np.array([0])))
     1.5
     """
-    loss = WestonWatkins(margin, squared)
-
-    def per_example(rows: Tensor, row_targets: Tensor) -> Tensor:
-        refuse_soft("weston_watkins", row_targets)
-        return loss.per_example(rows, row_targets)
-
     return reduced_loss(
         "weston_watkins",
-        per_example,
+        WestonWatkins(margin, squared).per_example,
         scores,
         targets,
         dim=dim,
@@ -217,15 +217,9 @@ def crammer_singer(
     >>> float(crammer_singer(np.array([[0.0, 0.5, 0.25]]), np.array([0])))
     1.5
     """
-    loss = CrammerSinger(margin, squared)
-
-    def per_example(rows: Tensor, row_targets: Tensor) -> Tensor:
-        refuse_soft("crammer_singer", row_targets)
-        return loss.per_example(rows, row_targets)
-
     return reduced_loss(
         "crammer_singer",
-        per_example,
+        CrammerSinger(margin, squared).per_example,
         scores,
         targets,
         dim=dim,

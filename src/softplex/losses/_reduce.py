@@ -111,10 +111,8 @@ def _refuse_bad_weights(who: str, name: str, weight: Tensor) -> None:
         return
     if weight.numel() == 0 or 0.0 <= weight.min().item() <= weight.max().item() < math.inf:
         return
-    bad = ~(weight >= 0) | torch.isinf(weight)
-    if bool(bad.any()):
-        place = place_of(bad)
-        raise InvalidInput(
-            f"{who} needs {name} finite and not negative, but it holds "
-            f"{float(weight[place]):g} at {place[0] if len(place) == 1 else place}."
-        )
+    place = place_of(~(weight >= 0) | torch.isinf(weight))
+    raise InvalidInput(
+        f"{who} needs {name} finite and not negative, but it holds "
+        f"{float(weight[place]):g} at {place[0] if len(place) == 1 else place}."
+    )

@@ -8,15 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from softplex._arrays import FLOATS, to_tensor
+from softplex._arrays import FLOATS, INTEGERS, to_tensor
 from softplex._checks import check_number
 from softplex._tensors import check_probabilities, named_slice, place_of, values_known, widened
 from softplex.exceptions import InvalidInput
 
-_INTEGERS = (
-    *(torch.int64, torch.int32, torch.int16, torch.int8),
-    *(torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.bool),
-)
+_INDICES = (*INTEGERS, torch.bool)
 
 
 class ReadTargets(NamedTuple):
@@ -38,9 +35,9 @@ def read_targets(
     values = to_tensor(targets, device=scores.device, who=who)
     batch = list(scores.shape)
     k = batch.pop(dim)
-    if list(values.shape) == batch and values.dtype in _INTEGERS:
+    if list(values.shape) == batch and values.dtype in _INDICES:
         return _read_indices(who, values, k, ignore_index)
-    if values.shape == scores.shape and (values.dtype in _INTEGERS or values.dtype in FLOATS):
+    if values.shape == scores.shape and (values.dtype in _INDICES or values.dtype in FLOATS):
         return _read_soft(who, scores, values, dim, ignore_index)
     way_out = ""
     if list(values.shape) == batch:

@@ -11,15 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from softplex._arrays import to_tensor
+from softplex._arrays import INTEGERS, to_tensor
 from softplex._checks import check_number
 from softplex._tensors import place_of, values_known
 from softplex.exceptions import InvalidInput
-
-_INTEGERS = (
-    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
-    *(torch.uint16, torch.uint32, torch.uint64),
-)
 
 
 class Groups(NamedTuple):
@@ -123,7 +118,7 @@ def _integers(who: str, name: str, given: Any, device: torch.device) -> Tensor:
         raise InvalidInput(
             f"{who} needs {name} with one dimension, but got shape {tuple(values.shape)}."
         )
-    if values.numel() and values.dtype not in _INTEGERS:
+    if values.numel() and values.dtype not in INTEGERS:
         raise InvalidInput(
             f"{who} needs whole numbers in {name}, but got {values.dtype}. Use {name}.long(), or "
             f"{name}.astype(int)."

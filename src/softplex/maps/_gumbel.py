@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softplex._arrays import answer_in_kind, to_float_tensor
-from softplex._tensors import apply_mask, check_dim, check_empty, check_temperature, divided
+from softplex._arrays import answer_in_kind
+from softplex._tensors import divided
 from softplex.exceptions import InvalidInput
-from softplex.maps._softmax import _settled
+from softplex.maps._softmax import _kept, _settled
 
 # A uniform draw is a multiple of 2^-53. Half a step takes the place of 0, which would be g = inf.
 _HALF_STEP = 2.0**-54
@@ -89,11 +89,7 @@ def gumbel_softmax(
     >>> bool(np.abs(drawn.mean(axis=0) - [0.2, 0.3, 0.5]).max() < 0.01)
     True
     """
-    check_temperature(temperature)
-    check_empty(empty)
-    tensor = to_float_tensor(scores)
-    check_dim("gumbel_softmax", tensor, dim)
-    kept = apply_mask("gumbel_softmax", tensor, mask)
+    kept = _kept("gumbel_softmax", scores, temperature, mask, empty, dim)
     # The top is taken away before the noise is added, so that large scores cost it no digits.
     centred = divided(kept, 1.0, dim)[0]
     noisy = centred + gumbel_noise(centred.shape, centred, generator)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from softplex._arrays import answer_in_kind, to_tensor
-from softplex._tensors import divided
+from softplex._tensors import broadcasts, divided
 from softplex.exceptions import InvalidInput
 from softplex.maps._softmax import _kept, _settled
 
@@ -128,10 +128,9 @@ def _parts(
 
 def _fitted(who: str, vector: Any, like: Tensor) -> Tensor:
     values = to_tensor(vector, device=like.device)
-    try:
-        return values.expand(like.shape)
-    except RuntimeError as error:
+    if not broadcasts(values.shape, like.shape):
         raise InvalidInput(
             f"{who} needs a vector that broadcasts to the scores, of shape {tuple(like.shape)}, "
             f"but got shape {tuple(values.shape)}."
-        ) from error
+        )
+    return values.expand(like.shape)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from softplex._arrays import answer_in_kind, to_float_tensor
@@ -18,8 +17,9 @@ from softplex._tensors import (
     apply_mask,
     check_dim,
     check_temperature,
+    half_quotient,
     refuse_unusable_scores,
-    widened,
+    wide_enough,
 )
 from softplex.exceptions import InvalidInput
 from softplex.maps._groups import Groups, groups_of
@@ -86,7 +86,7 @@ def segment_softmax(
     kept, groups = _kept(who, scores, index, offsets, n_segments, temperature, mask, dim)
     usable, top, _ = _usable(who, kept, groups, temperature)
     result = softmax_of(usable, top, groups)
-    return answer_in_kind(_rounded(result, kept), scores)
+    return answer_in_kind(result.to(kept.dtype), scores)
 
 
 def segment_log_softmax(
@@ -116,7 +116,7 @@ def segment_log_softmax(
     kept, groups = _kept(who, scores, index, offsets, n_segments, temperature, mask, dim)
     usable, top, _ = _usable(who, kept, groups, temperature)
     result = log_softmax_of(usable, top, groups)
-    return answer_in_kind(_rounded(result, kept), scores)
+    return answer_in_kind(result.to(kept.dtype), scores)
 
 
 def segment_logsumexp(
@@ -155,7 +155,7 @@ def segment_logsumexp(
         present = largest.masked_fill(result.detach() == -math.inf, 0.0)
         largest = (0.5 * present) / (0.5 * temperature)
     result = result + largest
-    return answer_in_kind(_rounded(result, kept), scores)
+    return answer_in_kind(result.to(kept.dtype), scores)
 
 
 def _kept(
@@ -202,22 +202,14 @@ def _usable(
     division, so a shift of all scores costs no digit, and halves are subtracted, so nothing
     overflows on the way. What is absent stays out of the division, or the gradient in T is NaN.
     """
-    wide = widened(kept)
-    plain = not isinstance(temperature, Tensor)
-    if plain and temperature != 1.0:
-        limits = torch.finfo(wide.dtype)
-        wide = wide if limits.tiny <= temperature <= limits.max else wide.double()
+    wide = wide_enough(kept, temperature)
     top = _top(who, wide, groups)
     if groups.known and top.numel() and not float(top.max()) < math.inf:
         refuse_unusable_scores(who, kept)
-    if plain and temperature == 1.0:
+    if not isinstance(temperature, Tensor) and temperature == 1.0:
         return wide, top, top
     halves = 0.5 * wide - groups.spread(0.5 * top)
-    if plain:
-        return halves / (0.5 * temperature), None, top
-    absent = halves.detach() == -math.inf
-    shifted = halves.masked_fill(absent, 0.0) / (0.5 * temperature)
-    return shifted.masked_fill(absent, -math.inf), None, top
+    return half_quotient(halves, temperature), None, top
 
 
 def _top(who: str, wide: Tensor, groups: Groups) -> Tensor:
@@ -228,7 +220,3 @@ def _top(who: str, wide: Tensor, groups: Groups) -> Tensor:
         if groups.known:
             groups.check_range(who)
         raise
-
-
-def _rounded(result: Tensor, kept: Tensor) -> Tensor:
-    return result if result.dtype == kept.dtype else result.to(kept.dtype)

@@ -7,10 +7,11 @@ import hashlib
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from softplex._text import count, head_and_tail, isolated, readable, rows, whole_percent
+from softplex._templates import template_environment, template_source
+from softplex._text import count, isolated, readable, rows, whole_percent
 from softplex.report._confusion import confusion_chart
 from softplex.report._content import ReportContent
 from softplex.report._features import feature_section
@@ -63,37 +64,20 @@ def render_report(content: ReportContent) -> str:
 
 
 @cache
-def _templates() -> PackageLoader:
-    return PackageLoader("softplex.report", "templates")
-
-
-@cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=_templates(),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["head_and_tail"] = head_and_tail
-    return environment
+    return template_environment("softplex.report")
 
 
 @cache
 def _page_parts() -> dict[str, Markup]:
     """Read the page's own style and script, and the hash by which the browser knows the script."""
-    style, script = _source("report.css"), _source("report.js")
+    style, script = (template_source(_environment(), name) for name in ("report.css", "report.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return {
-        "style": Markup(style),
-        "script": Markup(script),
+        "style": style,
+        "script": script,
         "script_hash": Markup(f"'sha256-{digest}'"),
     }
-
-
-def _source(name: str) -> str:
-    return _templates().get_source(_environment(), name)[0]
 
 
 def _view(content: ReportContent) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from torch import Tensor
 from softplex.objective import RidgeObjective
 from softplex.solvers._cholesky import damped_cholesky
 from softplex.solvers._preconditioner import (
-    MAX_GRAM_SIZE,
     Preconditioner,
+    gram_is_affordable,
     make_preconditioner,
 )
 from softplex.streaming import contrast_curvature, mean_class_covariance
@@ -67,8 +67,7 @@ def evaluations_worth_contrasts(objective: RidgeObjective) -> int | None:
     the blocks cost loses little when the fit would have ended soon after.
     """
     features, r = objective.features, len(objective.class_curvature)
-    too_wide = features.d > min(MAX_GRAM_SIZE, 4 * features.n)
-    if too_wide or r * (features.d + 1) ** 2 > _MAX_BLOCK_NUMBERS:
+    if not gram_is_affordable(features) or r * (features.d + 1) ** 2 > _MAX_BLOCK_NUMBERS:
         return None
     return int(max(_LONG, features.d * min(r, 80) / 320))
 

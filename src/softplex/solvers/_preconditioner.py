@@ -21,9 +21,10 @@ from torch import Tensor
 
 from softplex.objective import RidgeObjective
 from softplex.solvers._cholesky import damped_cholesky
+from softplex.streaming import Features
 
 # The eigenproblem costs about 10 d^3 operations: at this size about as much as the rest of a fit.
-MAX_GRAM_SIZE = 2000
+_MAX_GRAM_SIZE = 2000
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,18 @@ class Preconditioner:
     smallest_scale: float
 
 
+def gram_is_affordable(features: Features) -> bool:
+    """Whether a Gram matrix, and a factor of it, cost no more than the rest of a fit."""
+    return features.d <= min(_MAX_GRAM_SIZE, 4 * features.n)
+
+
 def make_preconditioner(objective: RidgeObjective) -> Preconditioner:
     """Choose by size: whitening where the Gram matrix is affordable, else its diagonal."""
     features = objective.features
     total = float(objective.targets.weight.sum())
     curvature = _floored(objective.class_curvature)
     rho = objective.coordinates.penalty_weight
-    whiten = features.d <= min(MAX_GRAM_SIZE, 4 * features.n)
+    whiten = gram_is_affordable(features)
     if whiten:
         single = features.dtype == torch.float32
         # The jitter exceeds the rounding of a Gram matrix of unit diagonal.
