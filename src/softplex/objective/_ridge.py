@@ -1,8 +1,10 @@
 r"""The ridge-penalised loss of a linear head over data.
 
-.. math:: P(W, b) = \sum_i s_i\, l(W x_i + b, q_i) + \tfrac12 \|W\|^2, \qquad s_i = C w_i
+.. math:: P(W, b) = \sum_i s_i\, l(W x_i + b, q_i) + \tfrac12 \sum_j \lambda_j \|W_{.j}\|^2,
+          \qquad s_i = C w_i
 
-which is scikit-learn's objective. The intercept is not penalised.
+which is scikit-learn's objective where every lambda is 1. The intercept is not penalised, nor is
+a feature with lambda = 0.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ class RidgeObjective:
         Whether c moves.
     class_curvature : tensor (r,)
         Curvature of the loss in each score at zero weights, p (1 - p), for the estimate.
+    quadratic : tensor (d,) in float64
+        The penalty weight lambda of each feature, not negative.
     """
 
     features: Features
@@ -67,6 +71,12 @@ class RidgeObjective:
     transformed: bool
     fit_intercept: bool
     class_curvature: Tensor
+    quadratic: Tensor
+
+    @property
+    def penalty_weight(self) -> Tensor:
+        """rho with the penalty ``1/2 sum_j rho_j ||V_j||^2`` in the solver's coordinates."""
+        return self.quadratic * self.coordinates.penalty_weight
 
     def __call__(self, theta: Tensor) -> Point:
         """Evaluate at theta."""
@@ -82,7 +92,7 @@ class RidgeObjective:
             gradient = self.coordinates.pull_back(weight_gradient, bias_gradient)
         if not self.fit_intercept:
             gradient[:, -1] = 0.0
-        rho = self.coordinates.penalty_weight
+        rho = self.penalty_weight
         penalised = theta[:, :-1] * rho
         gradient[:, :-1] += penalised
         value = loss + 0.5 * float((penalised * theta[:, :-1]).sum())
@@ -91,8 +101,9 @@ class RidgeObjective:
     def hessian(self, theta: Tensor) -> Tensor:
         """Give the Hessian in theta, flattened row by row; for transformed dense features.
 
-        An intercept that does not move, and the sum of the intercepts, which changes no
-        probability, get a curvature of their own, so that the matrix is positive definite.
+        An intercept that does not move, and the sum over the classes of what is not penalised,
+        which changes no probability, get a curvature of their own, so that the matrix is positive
+        definite.
         """
         features = self.features
         if not (self.transformed and isinstance(features, DenseFeatures)):
@@ -101,21 +112,25 @@ class RidgeObjective:
             )
         r, width = theta.shape
         hessian = linear_hessian(features, theta[:, :-1], theta[:, -1], self.targets)
-        rho = torch.nn.functional.pad(self.coordinates.penalty_weight, (0, 1))
+        rho = torch.nn.functional.pad(self.penalty_weight, (0, 1))
         hessian.diagonal().add_(rho.repeat(r))
         intercepts = torch.arange(1, r + 1, device=theta.device) * width - 1
+        free = torch.nonzero(rho == 0.0).squeeze(1)
         if not self.fit_intercept:
             hessian[intercepts] = 0.0
             hessian[:, intercepts] = 0.0
             hessian[intercepts, intercepts] = 1.0
-        elif r == self.targets.n_classes:
+            free = free[:-1]
+        if r == self.targets.n_classes:
             size = float(self.targets.weight.sum()) / r**2
-            hessian[intercepts[:, None], intercepts] += size
+            for column in free:
+                same = intercepts - (width - 1) + column
+                hessian[same[:, None], same] += size
         return hessian
 
     def _gap(self, gradient: Tensor, rho: Tensor) -> float:
-        weights = 0.5 * float((gradient[:, :-1].square() / rho).sum())
-        if not self.fit_intercept:
-            return weights
-        curvature = self.class_curvature * float(self.targets.weight.sum())
-        return weights + 0.5 * float((gradient[:, -1].square() / curvature).sum())
+        """Half the gradient's square over the penalty, over the curvature where there is none."""
+        total = float(self.targets.weight.sum())
+        curvature = (self.class_curvature[:, None] * total).clamp_min(1e-300)
+        rho = torch.nn.functional.pad(rho, (0, 1))
+        return 0.5 * float((gradient.square() / torch.where(rho > 0.0, rho, curvature)).sum())

@@ -116,7 +116,7 @@ def _block(objective: RidgeObjective, theta: Tensor, contrast: Tensor) -> Tensor
         cross = torch.outer(sums, shift)
         gram = gram - cross - cross.T + total * torch.outer(shift, shift)
         gram, sums = gram / torch.outer(scale, scale), (sums - total * shift) / scale
-    gram = gram + torch.diag(coordinates.penalty_weight)
+    gram = gram + torch.diag(objective.penalty_weight)
     column = sums[:, None] if objective.fit_intercept else torch.zeros_like(sums)[:, None]
     return torch.cat([torch.cat([gram, column], 1), torch.cat([column.T, total.view(1, 1)], 1)])
 

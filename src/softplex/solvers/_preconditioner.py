@@ -55,7 +55,7 @@ def make_preconditioner(objective: RidgeObjective) -> Preconditioner:
     features = objective.features
     total = float(objective.targets.weight.sum())
     curvature = _floored(objective.class_curvature)
-    rho = objective.coordinates.penalty_weight
+    rho = objective.penalty_weight
     whiten = gram_is_affordable(features)
     if whiten:
         single = features.dtype == torch.float32

@@ -54,6 +54,8 @@ class RidgeProblem:
         Score columns: k, or 1 for two classes.
     dtype : torch.dtype or None
         Of the products; None begins in float32 where the data are large.
+    quadratic : tensor (d,) in float64, optional
+        The penalty weight of each feature; 1 for all by default.
     """
 
     X: Any
@@ -62,6 +64,7 @@ class RidgeProblem:
     fit_intercept: bool
     n_columns: int
     dtype: torch.dtype | None
+    quadratic: Tensor | None = None
 
     @property
     def device(self) -> torch.device:
@@ -153,6 +156,7 @@ def _precise_objective(problem: RidgeProblem) -> RidgeObjective:
         transformed=False,
         fit_intercept=problem.fit_intercept,
         class_curvature=(prior * (1.0 - prior))[-problem.n_columns :],
+        quadratic=torch.ones_like(moments[0]) if problem.quadratic is None else problem.quadratic,
     )
 
 
@@ -227,7 +231,9 @@ def _float32_floor(objective: RidgeObjective) -> float:
     total = float(objective.targets.weight.sum())
     noise = 0.2 * torch.finfo(torch.float32).eps * total
     rows = len(objective.class_curvature)
-    gap = 0.5 * rows * noise**2 * float((1.0 / objective.coordinates.penalty_weight).sum())
+    rho = objective.penalty_weight
+    rho = torch.where(rho > 0.0, rho, float(objective.class_curvature.mean()) * total)
+    gap = 0.5 * rows * noise**2 * float((1.0 / rho).sum())
     return gap / (0.1 * total)
 
 

@@ -34,6 +34,7 @@ def make(k: int, *, transformed: bool, fit_intercept: bool = True, smoothing: fl
         transformed=transformed,
         fit_intercept=fit_intercept,
         class_curvature=torch.full((rows,), (1 - 1 / k) / k, dtype=torch.float64),
+        quadratic=torch.ones(X.shape[1], dtype=torch.float64),
     )
     theta = torch.from_numpy(rng.normal(size=(rows, D + 1)))
     if not fit_intercept:

@@ -54,6 +54,7 @@ def make(k: int, *, transformed: bool, fit_intercept: bool = True, is_sparse: bo
         transformed=transformed,
         fit_intercept=fit_intercept,
         class_curvature=torch.full((rows,), (1 - 1 / k) / k, dtype=torch.float64),
+        quadratic=torch.ones(features.d, dtype=torch.float64),
     )
     theta = 0.5 * torch.from_numpy(rng.normal(size=(rows, D + 1)))
     if not fit_intercept:
