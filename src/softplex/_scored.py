@@ -53,8 +53,8 @@ def read_calibration_data(
             f"shape {labels.shape}."
         )
     names = _column_names(who, labels, classes, k)
-    targets = to_tensor(_places(who, labels, names), device=tensor.device)
-    weight = _read_weight(who, sample_weight, n).to(tensor.device)
+    targets = to_tensor(label_places(who, labels, names), device=tensor.device)
+    weight = read_weight(who, sample_weight, n).to(tensor.device)
     counts = weight > 0
     lost = counts & (tensor.gather(1, targets[:, None]).squeeze(1) == -torch.inf)
     if bool(lost.any()):
@@ -84,7 +84,8 @@ def _column_names(who: str, labels: NDArray[Any], classes: Any, k: int) -> NDArr
     return names
 
 
-def _places(who: str, labels: NDArray[Any], names: NDArray[Any]) -> NDArray[np.int64]:
+def label_places(who: str, labels: NDArray[Any], names: NDArray[Any]) -> NDArray[np.int64]:
+    """Give the place of each label among the names; one that is not there is an error."""
     order = np.argsort(names, kind="stable")
     found = np.searchsorted(names, labels, sorter=order).clip(max=len(names) - 1)
     places = order[found]
@@ -98,7 +99,8 @@ def _places(who: str, labels: NDArray[Any], names: NDArray[Any]) -> NDArray[np.i
     return np.asarray(places, dtype=np.int64)
 
 
-def _read_weight(who: str, sample_weight: Any, n: int) -> Tensor:
+def read_weight(who: str, sample_weight: Any, n: int) -> Tensor:
+    """Give checked sample weights in float64; ones without any."""
     if sample_weight is None:
         return torch.ones(n, dtype=torch.float64)
     weight = to_tensor(sample_weight, dtype=torch.float64)

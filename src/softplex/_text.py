@@ -1,9 +1,11 @@
-"""Numbers and foreign names, written for a reader."""
+"""Numbers, foreign names and lines of text, written for a reader."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 MISSING = "\N{EN DASH}"
@@ -12,6 +14,7 @@ MINUS = "\N{MINUS SIGN}"
 NAME_LIMIT = 80
 LONG_NAME = 14
 TAIL = 6
+_WIDTH = 88
 # Names may carry their own direction marks; an unclosed one would turn the text behind it.
 _DIRECTION_MARKS = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -126,3 +129,48 @@ def short_count(value: float) -> str:
 def rows(value: float) -> str:
     """Write a number of rows with its noun."""
     return "1 row" if value == 1 else f"{count(value)} rows"
+
+
+def figure(value: float) -> str:
+    """Write a number with four decimals, or in powers of ten where those would say little.
+
+    >>> figure(0.25), figure(1e-9), figure(-123456.0), figure(0.0)
+    ('0.2500', '1.00e-09', '-1.23e+05', '0')
+    """
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return str(value)
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 else f"{value:.2e}"
+
+
+def aligned(rows: Sequence[Sequence[str]], indent: int = 2, left: int = 1) -> list[str]:
+    """Set cells in columns: the first ``left`` to the left, the others to the right.
+
+    >>> aligned([("", "p"), ("ant", "0.5")])
+    ['         p', '  ant  0.5']
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        (
+            " " * indent
+            + "  ".join(
+                cell.ljust(width) if column < left else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def wrapped(text: str, indent: int = 2) -> list[str]:
+    """Break a sentence into lines; a word is never cut."""
+    space = " " * indent
+    return textwrap.wrap(
+        text,
+        width=_WIDTH,
+        initial_indent=space,
+        subsequent_indent=space,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

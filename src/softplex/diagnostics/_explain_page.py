@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import softplex
-from softplex._text import count, isolated, percent, readable
-from softplex.diagnostics._ledger import brief, class_name, figure, ledger
+from softplex._text import count, figure, isolated, percent, readable
+from softplex.diagnostics._ledger import brief, class_name, ledger
 from softplex.diagnostics._steps import Steps
 from softplex.diagnostics._story import headline, story
 from softplex.diagnostics._templates import environment, source

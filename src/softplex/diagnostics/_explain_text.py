@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from softplex._text import count, readable
-from softplex.diagnostics._ledger import class_name, figure, ledger
-from softplex.diagnostics._lines import aligned, wrapped
+from softplex._text import aligned, count, figure, readable, wrapped
+from softplex.diagnostics._ledger import class_name, ledger
 from softplex.diagnostics._steps import Steps
 from softplex.diagnostics._story import headline, story
 from softplex.diagnostics._terms import ScoreTerms

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from softplex._text import readable
+from softplex._text import figure, readable
 from softplex.diagnostics._steps import Steps
 from softplex.diagnostics._values import FloatArray
 
@@ -33,19 +33,6 @@ class Ledger:
 
     heads: tuple[str, ...]
     lines: tuple[LedgerLine, ...]
-
-
-def figure(value: float) -> str:
-    """Write a number with four decimals, or in powers of ten where those would say little.
-
-    >>> figure(0.25), figure(1e-9), figure(-123456.0), figure(0.0)
-    ('0.2500', '1.00e-09', '-1.23e+05', '0')
-    """
-    if value == 0:
-        return "0"
-    if not np.isfinite(value):
-        return str(value)
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 else f"{value:.2e}"
 
 
 def brief(value: float) -> str:

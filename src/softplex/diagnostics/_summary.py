@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from softplex._text import readable, rows
+from softplex._text import aligned, readable, rows, wrapped
 from softplex.diagnostics._judgement import (
     LOSS_NAMES,
     NAMED_ROWS,
@@ -10,7 +10,6 @@ from softplex.diagnostics._judgement import (
     share_text,
     small,
 )
-from softplex.diagnostics._lines import aligned, wrapped
 from softplex.diagnostics._measurements import Measurements
 
 TITLES = {
