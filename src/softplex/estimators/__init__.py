@@ -2,6 +2,13 @@
 
 from softplex.estimators._calibrated import CalibratedClassifier, scores_of
 from softplex.estimators._path import SoftmaxClassifierCV
+from softplex.estimators._path_result import RegularisationPath
 from softplex.estimators._softmax import SoftmaxClassifier
 
-__all__ = ["CalibratedClassifier", "SoftmaxClassifier", "SoftmaxClassifierCV", "scores_of"]
+__all__ = [
+    "CalibratedClassifier",
+    "RegularisationPath",
+    "SoftmaxClassifier",
+    "SoftmaxClassifierCV",
+    "scores_of",
+]

@@ -17,13 +17,16 @@ from softplex.objective import Status
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-def make_folds(who: str, cv: Any, X: Any, y: NDArray[Any], groups: Any) -> list[Fold]:
+def make_folds(
+    who: str, cv: Any, X: Any, y: NDArray[Any], groups: Any, random_state: Any = None
+) -> list[Fold]:
     """Give the folds: stratified for a number, by group where groups are given, else as told.
 
     With fewer rows of every class than folds, there are as many folds as the largest class allows.
+    Stratified rows are shuffled; a random state of None is 0, so that a fit can be repeated.
     """
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
-        splitter = _splitter(who, int(cv), y, groups)
+        splitter = _splitter(who, int(cv), y, groups, 0 if random_state is None else random_state)
     elif isinstance(cv, Iterable) or hasattr(cv, "split"):
         splitter = check_cv(cv, y, classifier=True)
     else:
@@ -34,7 +37,7 @@ def make_folds(who: str, cv: Any, X: Any, y: NDArray[Any], groups: Any) -> list[
         return list(splitter.split(X, y, groups))
 
 
-def _splitter(who: str, cv: int, y: NDArray[Any], groups: Any) -> Any:
+def _splitter(who: str, cv: int, y: NDArray[Any], groups: Any, random_state: Any) -> Any:
     if cv < 2:
         raise InvalidInput(f"{who} needs cv >= 2 folds, but got {cv}.")
     if groups is not None:
@@ -47,7 +50,7 @@ def _splitter(who: str, cv: int, y: NDArray[Any], groups: Any) -> Any:
         raise InvalidInput(
             f"{who} needs a class with at least two rows to hold some out, but each has one sample."
         )
-    return StratifiedKFold(min(cv, largest), shuffle=True, random_state=0)
+    return StratifiedKFold(min(cv, largest), shuffle=True, random_state=random_state)
 
 
 def stop_if_interrupted(estimator: Any) -> None:

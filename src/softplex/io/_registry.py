@@ -10,6 +10,7 @@ _HOMES: Final = {
     "CalibratedClassifier": "softplex.estimators",
     "Certificate": "softplex.objective",
     "Column": "softplex.data",
+    "RegularisationPath": "softplex.estimators",
     "Schema": "softplex.data",
     "SoftmaxClassifier": "softplex.estimators",
     "SoftmaxClassifierCV": "softplex.estimators",

@@ -28,15 +28,15 @@ def noise(n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_the_losses_are_those_of_plain_fits() -> None:
     folds = list(StratifiedKFold(3, shuffle=True, random_state=1).split(X, Y))
     model = SoftmaxClassifierCV(GRID, cv=folds, path_tol=1e-12, tol=1e-10).fit(X, Y)
-    assert model.log_losses_.shape == (3, 3)
+    assert model.path_.fold_scores.shape == (3, 3)
     for row, C in enumerate(GRID):
         for column, (train, test) in enumerate(folds):
             plain = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-12).fit(
                 X[train], Y[train]
             )
             expected = log_loss(Y[test], plain.predict_proba(X[test]))
-            assert model.log_losses_[row, column] == pytest.approx(expected, rel=1e-6)
-    best = int(model.log_losses_.mean(axis=1).argmin())
+            assert model.path_.fold_scores[row, column] == pytest.approx(expected, rel=1e-6)
+    best = int(model.path_.fold_scores.mean(axis=1).argmin())
     assert model.Cs_[best] == model.C_
     final = SoftmaxClassifier(model.C_, tol=1e-10).fit(X, Y)
     np.testing.assert_allclose(model.coef_, final.coef_, atol=1e-9)
@@ -55,7 +55,7 @@ def test_noise_gets_a_strong_penalty_and_signal_a_weak_one() -> None:
 def test_the_walk_ends_early_once_the_loss_has_risen() -> None:
     features, y = noise()
     model = SoftmaxClassifierCV(Cs=12).fit(features, y)
-    unreached = np.isnan(model.log_losses_).all(axis=1)
+    unreached = np.isnan(model.path_.fold_scores).all(axis=1)
     assert unreached.any()
     assert not unreached[: int(np.flatnonzero(unreached)[0])].any()
     assert model.C_ in model.Cs_[~unreached]
@@ -85,7 +85,7 @@ def test_weights_count_in_the_choice() -> None:
     kept = [(train[train < 150], test[test < 150]) for train, test in folds]
     without = SoftmaxClassifierCV(GRID, cv=kept).fit(X, Y)
     assert with_rows.C_ == without.C_
-    np.testing.assert_allclose(with_rows.log_losses_, without.log_losses_, rtol=1e-6)
+    np.testing.assert_allclose(with_rows.path_.fold_scores, without.path_.fold_scores, rtol=1e-6)
 
 
 def test_groups_stay_together() -> None:
@@ -97,7 +97,7 @@ def test_groups_stay_together() -> None:
     alone = SoftmaxClassifierCV(cv=3).fit(features, y)
     together = SoftmaxClassifierCV(cv=3).fit(features, y, groups=groups)
     assert together.C_ < alone.C_
-    assert np.nanmin(together.log_losses_.mean(axis=1)) > 0.6
+    assert np.nanmin(together.path_.fold_scores.mean(axis=1)) > 0.6
 
 
 def test_classes_with_fewer_rows_than_folds() -> None:
@@ -105,7 +105,7 @@ def test_classes_with_fewer_rows_than_folds() -> None:
     y[0] = 9
     model = SoftmaxClassifierCV(Cs=3).fit(X, y)
     assert model.classes_.tolist() == [0, 1, 2, 9]
-    assert np.isfinite(model.log_losses_[0]).all()
+    assert np.isfinite(model.path_.fold_scores[0]).all()
 
 
 def test_other_inputs() -> None:
