@@ -1,0 +1,1 @@
+"""Candidates side by side: problems, limits of time and memory, and an independent judge."""
