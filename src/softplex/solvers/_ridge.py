@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,7 @@ from softplex.objective import (
     Status,
     certified_gap,
 )
+from softplex.penalties import PenaltyParts
 from softplex.solvers._contrasts import Metric
 from softplex.solvers._lbfgs import Progress, lbfgs
 from softplex.solvers._newton import newton
@@ -137,8 +139,11 @@ def solve_ridge(
 def _smaller_target(tol: float, point: Point, certificate: Certificate) -> float:
     """What the estimate of the gap has to reach, seeing how far the gap itself lies above it.
 
-    The estimate leaves out how the weights answer when the intercept is repaired.
+    The estimate leaves out how the weights answer when the intercept is repaired. Without a
+    penalty a bound may be known nearer to the optimum only.
     """
+    if math.isinf(certificate.gap):
+        return 1e-3 * min(tol, point.gap / abs(point.value) if point.value else tol)
     estimate = point.gap / abs(point.value) if point.value else 0.0
     return 0.5 * tol * min(1.0, estimate / certificate.relative_gap)
 
@@ -246,6 +251,7 @@ def _certify(objective: RidgeObjective, theta: Tensor, status: Status, tol: floa
         objective.targets,
         objective.loss,
         fit_intercept=objective.fit_intercept,
+        penalty=PenaltyParts.of_quadratic(objective.quadratic),
     )
     certificate = Certificate(primal, primal - gap, gap, status)
     if certificate.relative_gap <= tol:
