@@ -1,37 +1,45 @@
-r"""The duality gap of ridge-penalised cross-entropy, rigorous in exact arithmetic.
+r"""The duality gap of penalised cross-entropy, rigorous in exact arithmetic.
 
 For any rows a_i on the simplex, with :math:`M = \sum_i s_i (q_i - a_i) x_i^T`, the number
-:math:`D = \sum_i s_i H(a_i) - \tfrac12 \|M\|^2` is below every value of the objective, provided
-that the residual of the unpenalised intercept, :math:`\sum_i s_i (q_i - a_i)`, is zero. Then
+:math:`D = \sum_i s_i H(a_i) - R^*(M)` is below every value of the objective, provided that the
+residual of the unpenalised intercept, :math:`\sum_i s_i (q_i - a_i)`, is zero. Then
 
-.. math:: P - D = \sum_i s_i\, KL(a_i \| p_i) + \tfrac12 \|W - M\|^2,
+.. math:: P - D = \sum_i s_i\, KL(a_i \| p_i) + \bigl(R(W) + R^*(M) - M \cdot W\bigr),
 
-in which nothing cancels. With a = p the residual is zero only at the exact optimum of the
-intercept, so a is repaired first:
+in which nothing cancels; for the ridge penalty the bracket is :math:`\tfrac12 \|W - M\|^2`. With
+a = p the residual is zero only at the exact optimum of the intercept, so a is repaired first:
 
-* by a Newton step v of the intercept, a = p (1 + v - p.v), which has the right totals and is
-  tight, but must be checked to be non-negative;
-* what residual is left then, by cutting the over-full columns to their totals and handing the
-  freed mass to the others.
+* by a Newton step of the intercept, and of the features without a penalty, for which R^* is finite
+  only where M = 0: a = p (1 + v - p.v), which has the right totals and is tight, but must be
+  checked to be non-negative;
+* what residual of the intercept is left then, by cutting the over-full columns to their totals and
+  handing the freed mass to the others. Features without a penalty have no such second way: where
+  the step leads below zero, no bound is known.
+
+A penalty without a quadratic part has a finite R^* only for small M. There a is drawn towards the
+targets, :math:`q - c (q - a)`, which turns M into c M, by the largest c <= 1 that will do.
 
 The rows enter as r = q - p and d = a - p, never as differences of numbers near 1, so that the
 bound holds where nearly all probability is on the true class. What float64 rounding can hide in
-the scores, and a last residual of the intercept times the size of the intercept, are added to the
-gap.
+the scores, and a last residual of what is unpenalised times the size of its parameters, are added
+to the gap.
 
 With one score column for two classes, M and W have the row of the second class alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from softplex.losses import CrossEntropy
-from softplex.streaming import Features, Targets, score_blocks
+from softplex.objective._rows import RowBlock, RowProblem
+from softplex.objective._unpenalised import FreeCoordinates, Step, tilted
+from softplex.penalties import PenaltyParts
+from softplex.streaming import Features, Targets
 
 # Above this many classes the exact curvature of the intercept, O(n k^2), costs more than the fit.
 _EXACT_CURVATURE_CLASSES = 512
@@ -39,19 +47,6 @@ _EXACT_CURVATURE_CLASSES = 512
 _ROUNDING = 1e-13
 # Rounding errors of a row's scores, in units of eps x the largest score.
 _SCORE_ERRORS = 4.0
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Some rows: their weights, probabilities and residuals ``r = q - p``."""
-
-    rows: slice
-    weight: Tensor
-    log_p: Tensor
-    p: Tensor
-    residual: Tensor
-    loss: Tensor
-    largest_score: Tensor
 
 
 @dataclass(frozen=True)
@@ -68,11 +63,13 @@ class _Survey:
 
 @dataclass(frozen=True)
 class _Repair:
-    """How the rows p become the rows a: a Newton step, then cutting and handing out."""
+    """How the rows p become the rows a: a Newton step, cutting and handing out, a share c."""
 
     step: Tensor
     cut: Tensor
-    share: Tensor
+    handed: Tensor
+    free_step: Step | None = None
+    share: float = 1.0
 
     @classmethod
     def newton(cls, step: Tensor) -> _Repair:
@@ -83,15 +80,20 @@ class _Repair:
         if not float(lack.sum()) > 0.0:
             return self
         excess = (-residual).clamp_min(0.0) / totals.clamp_min(torch.finfo(totals.dtype).tiny)
-        return _Repair(self.step, excess.clamp_max(1.0), lack / lack.sum())
+        return replace(self, cut=excess.clamp_max(1.0), handed=lack / lack.sum())
 
-    def change(self, p: Tensor) -> Tensor:
+    def change(self, problem: RowProblem, block: RowBlock) -> Tensor:
         """Give ``d = a - p``."""
-        change = p * (self.step - (p @ self.step)[:, None])
-        if not bool(self.cut.any()):
+        p, v = block.p, self.step
+        if self.free_step is not None:
+            v = v + self.free_step.scores(problem, block.rows)
+        change = tilted(p, v)
+        if bool(self.cut.any()):
+            removed = (p + change) * self.cut
+            change = change - removed + removed.sum(1, keepdim=True) * self.handed
+        if self.share == 1.0:
             return change
-        removed = (p + change) * self.cut
-        return change - removed + removed.sum(1, keepdim=True) * self.share
+        return (1.0 - self.share) * block.residual + self.share * change
 
 
 @dataclass(frozen=True)
@@ -99,37 +101,8 @@ class _Bound:
     gap: float
     totals: Tensor
     residual: Tensor
+    moment: Tensor
     smallest: float
-
-
-@dataclass(frozen=True)
-class _Problem:
-    features: Features
-    weight: Tensor
-    bias: Tensor
-    targets: Targets
-    loss: CrossEntropy
-
-    def blocks(self) -> Iterator[_Block]:
-        k = self.targets.n_classes
-        for rows, scores in score_blocks(self.features, self.weight, self.bias, k):
-            q = self.loss.smoothed(self.targets.block(rows, torch.float64), k, torch.float64)
-            top = scores.argmax(1, keepdim=True)
-            shifted = scores - scores.gather(1, top)
-            others = shifted.exp().scatter_(1, top, 0.0).sum(1, keepdim=True)
-            log_p = shifted - others.log1p()
-            p = log_p.exp()
-            residual = (q - p).scatter_(1, top, 0.0)
-            residual.scatter_(1, top, -residual.sum(1, keepdim=True))
-            yield _Block(
-                rows,
-                self.targets.weight[rows],
-                log_p,
-                p,
-                residual,
-                -(torch.where(q > 0, q * log_p, 0.0)).sum(1),
-                scores.abs().amax(1),
-            )
 
 
 def certified_gap(
@@ -140,6 +113,7 @@ def certified_gap(
     loss: CrossEntropy,
     *,
     fit_intercept: bool,
+    penalty: PenaltyParts | None = None,
 ) -> tuple[float, float]:
     """Give the primal value and the duality gap at (W, b).
 
@@ -154,19 +128,38 @@ def certified_gap(
     loss : CrossEntropy
         Gives the smoothed targets.
     fit_intercept : bool
-        Without an intercept nothing needs repair.
+        Without an intercept it needs no repair.
+    penalty : PenaltyParts, optional
+        The penalty; half the squared weights by default.
 
     Returns
     -------
     primal, gap : float
+        The gap is infinite where no bound is known.
     """
-    problem = _Problem(features, weight, bias, targets, loss)
+    problem = RowProblem(features, weight, bias, targets, loss)
+    parts = PenaltyParts.of_quadratic(torch.ones_like(weight[0])) if penalty is None else penalty
     survey = _survey(problem)
-    penalty = 0.5 * float(weight.square().sum())
+    value = parts.value(weight)
+    free = torch.nonzero(parts.unpenalised).squeeze(1)
+    if len(free):
+        coordinates = FreeCoordinates.of(problem, free, fit_intercept=fit_intercept)
+        gap = _gap_with_free_features(problem, parts, survey, coordinates)
+    else:
+        gap = _gap_of_penalised(problem, parts, survey, fit_intercept=fit_intercept)
+    eps = torch.finfo(torch.float64).eps
+    rounding = _SCORE_ERRORS * eps * (survey.rounding + value)
+    rounding += _ROUNDING * float(parts.kinks(weight).sum())
+    return survey.loss + value, gap + rounding
+
+
+def _gap_of_penalised(
+    problem: RowProblem, parts: PenaltyParts, survey: _Survey, *, fit_intercept: bool
+) -> float:
+    """The gap where nothing but the intercept is without a penalty."""
     step = _newton_step(survey) if fit_intercept else torch.zeros_like(survey.residual)
     repair = _Repair.newton(step)
-    bound = _bound(problem, repair)
-    unpaid = 0.0
+    bound = _bound(problem, parts, repair)
     if fit_intercept:
         if bound.smallest < 0.0:
             repair = _Repair.newton(torch.zeros_like(step))
@@ -175,14 +168,36 @@ def certified_gap(
             totals, residual = bound.totals, bound.residual
         tolerance = _ROUNDING * survey.activity
         if bound.smallest < 0.0 or float(residual.abs().max()) > tolerance:
-            bound = _bound(problem, repair.then_cut(totals, residual))
-        unpaid = float(bound.residual.abs().sum()) * (1.0 + 2.0 * float(bias.abs().max()))
-    eps = torch.finfo(torch.float64).eps
-    rounding = _SCORE_ERRORS * eps * (survey.rounding + penalty)
-    return survey.loss + penalty, bound.gap + unpaid + rounding
+            repair = repair.then_cut(totals, residual)
+            bound = _bound(problem, parts, repair)
+    bound = _feasible(problem, parts, repair, bound)
+    unpaid = float(bound.residual.abs().sum()) * (1.0 + 2.0 * float(problem.bias.abs().max()))
+    return bound.gap + (unpaid if fit_intercept else 0.0)
 
 
-def _survey(problem: _Problem) -> _Survey:
+def _gap_with_free_features(
+    problem: RowProblem, parts: PenaltyParts, survey: _Survey, free: FreeCoordinates
+) -> float:
+    """The gap where features have no penalty: their moments have to vanish, or there is none."""
+    repair = replace(
+        _Repair.newton(torch.zeros_like(survey.residual)), free_step=free.newton_step()
+    )
+    bound = _bound(problem, parts, repair)
+    if not bound.smallest >= 0.0:
+        return math.inf
+    bound = _feasible(problem, parts, repair, bound)
+    left = free.gather(bound.moment, bound.residual[problem.first :]).abs().sum(0)
+    gap = bound.gap + float(left @ (1.0 + 2.0 * free.size_of_parameters()))
+    return gap if math.isfinite(gap) else math.inf
+
+
+def _feasible(problem: RowProblem, parts: PenaltyParts, repair: _Repair, bound: _Bound) -> _Bound:
+    """Draw the rows towards the targets as far as a penalty without a quadratic part needs."""
+    share = parts.feasible_share(bound.moment)
+    return bound if share == 1.0 else _bound(problem, parts, replace(repair, share=share))
+
+
+def _survey(problem: RowProblem) -> _Survey:
     k = problem.targets.n_classes
     value, activity, rounding = 0.0, 0.0, 0.0
     totals = torch.zeros(k, dtype=torch.float64, device=problem.features.device)
@@ -214,27 +229,26 @@ def _newton_step(survey: _Survey) -> Tensor:
     return solution if usable else torch.zeros_like(survey.residual)
 
 
-def _bound(problem: _Problem, repair: _Repair) -> _Bound:
-    first = problem.targets.n_classes - len(problem.weight)
+def _bound(problem: RowProblem, parts: PenaltyParts, repair: _Repair) -> _Bound:
     divergence, smallest = 0.0, 0.0
     totals = torch.zeros_like(repair.step)
     residual = torch.zeros_like(repair.step)
     moment = torch.zeros_like(problem.weight)
     for block in problem.blocks():
         s = block.weight
-        change = repair.change(block.p)
+        change = repair.change(problem, block)
         a = block.p + change
         smallest = min(smallest, float(a.min()))
         divergence += float(s @ _divergence(a.clamp_min(0.0), change, block))
         totals += s @ a
         left = block.residual - change
         residual += s @ left
-        problem.features.add_product(block.rows, (left * s[:, None]).T[first:], moment)
-    gap = divergence + 0.5 * float((problem.weight - moment).square().sum())
-    return _Bound(gap, totals, residual, smallest)
+        problem.features.add_product(block.rows, (left * s[:, None]).T[problem.first :], moment)
+    gap = divergence + float(parts.fenchel_young(problem.weight, moment).sum())
+    return _Bound(gap, totals, residual, moment, smallest)
 
 
-def _divergence(a: Tensor, change: Tensor, block: _Block) -> Tensor:
+def _divergence(a: Tensor, change: Tensor, block: RowBlock) -> Tensor:
     """KL(a || p) row by row, as a sum of non-negative terms a log(a/p) - a + p."""
     p = block.p
     near = change.abs() < 0.5 * p

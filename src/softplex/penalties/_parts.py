@@ -61,7 +61,7 @@ class PenaltyParts:
 
     def kinks(self, weight: Tensor) -> Tensor:
         """Give l ||w||_1 + g ||w||_2 of each feature, ``(d,)``, of weights ``(r, d)``."""
-        return self.l1 * weight.abs().sum(0) + self.group * weight.norm(dim=0)
+        return self.l1 * weight.abs().sum(0) + self.group * _norms(weight)
 
     def value(self, weight: Tensor) -> float:
         """Give R(W) of weights ``(r, d)``."""
@@ -85,12 +85,12 @@ class PenaltyParts:
         -------
         tensor (r, d)
         """
-        shrunk = self._shrink(weight, step * self.l1, step * self.group)
+        shrunk = _shrink(weight, step * self.l1, step * self.group)
         return shrunk / (1.0 + step * self.quadratic)
 
     def conjugate(self, moment: Tensor) -> Tensor:
         """Give r_j^*(m) of each feature, ``(d,)``, for moments ``(r, d)``."""
-        excess = self._shrink(moment, self.l1, self.group).norm(dim=0)
+        excess = _norms(_shrink(moment, self.l1, self.group))
         ridged = self.quadratic > 0
         finite = excess.square() / (2.0 * torch.where(ridged, self.quadratic, 1.0))
         return torch.where(ridged, finite, torch.where(excess > 0, torch.inf, 0.0))
@@ -107,13 +107,13 @@ class PenaltyParts:
         """
         clipped = moment.clamp(-self.l1, self.l1)
         soft = moment - clipped
-        excess = self._shrink(moment, self.l1, self.group)
+        excess = _shrink(moment, self.l1, self.group)
         bounded = soft - excess
         ridged = self.quadratic > 0
         quadratic = torch.where(ridged, self.quadratic, 1.0)
         ridge = 0.5 * quadratic * (weight - excess / quadratic).square().sum(0)
         lasso = (self.l1 * weight.abs() - clipped * weight).clamp_min(0.0).sum(0)
-        group = (self.group * weight.norm(dim=0) - (bounded * weight).sum(0)).clamp_min(0.0)
+        group = (self.group * _norms(weight) - (bounded * weight).sum(0)).clamp_min(0.0)
         return torch.where(ridged, ridge, 0.0) + lasso + group
 
     def feasible_share(self, moment: Tensor) -> float:
@@ -125,7 +125,7 @@ class PenaltyParts:
         moment, l1, group = moment[:, bound], self.l1[bound], self.group[bound]
         if moment.numel() == 0:
             return 1.0
-        largest, norm = moment.abs().amax(0), moment.norm(dim=0)
+        largest, norm = moment.abs().amax(0), _norms(moment)
         tiny = torch.finfo(moment.dtype).tiny
         # Exact for one part alone; a mixed one lies between this and 1.
         low = torch.where(group > 0, group / norm.clamp_min(tiny), 0.0)
@@ -140,14 +140,20 @@ class PenaltyParts:
         high = torch.ones_like(low)
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
-            soft = (moment * middle).abs().sub(self.l1).clamp_min(0.0).norm(dim=0)
-            feasible = soft <= self.group
+            soft = (moment * middle).abs().sub(self.l1).clamp_min(0.0)
+            feasible = _norms(soft) <= self.group
             low, high = torch.where(feasible, middle, low), torch.where(feasible, high, middle)
         return low
 
-    @staticmethod
-    def _shrink(weight: Tensor, l1: Tensor, group: Tensor) -> Tensor:
-        soft = weight - weight.clamp(-l1, l1)
-        norm = soft.norm(dim=0)
-        share = (1.0 - group / norm.clamp_min(torch.finfo(norm.dtype).tiny)).clamp_min(0.0)
-        return soft * share
+
+def _norms(columns: Tensor) -> Tensor:
+    norms: Tensor = torch.linalg.vector_norm(columns, dim=0)
+    return norms
+
+
+def _shrink(weight: Tensor, l1: Tensor, group: Tensor) -> Tensor:
+    """Give the soft threshold of each entry, then of each column's norm."""
+    soft = weight - weight.clamp(-l1, l1)
+    norm = _norms(soft)
+    share = (1.0 - group / norm.clamp_min(torch.finfo(norm.dtype).tiny)).clamp_min(0.0)
+    return soft * share

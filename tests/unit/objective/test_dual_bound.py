@@ -11,6 +11,7 @@ import torch
 
 from softplex.losses import CrossEntropy
 from softplex.objective import _dual, certified_gap
+from softplex.objective._rows import RowProblem
 from softplex.streaming import Targets, as_features
 
 DOUBLE = torch.float64
@@ -92,16 +93,16 @@ def test_the_repaired_rows_are_on_the_simplex_with_the_totals_of_the_targets(
     repairs = []
     original = _dual._bound
 
-    def spy(problem, repair):
+    def spy(problem, parts, repair):
         repairs.append((problem, repair))
-        return original(problem, repair)
+        return original(problem, parts, repair)
 
     monkeypatch.setattr(_dual, "_bound", spy)
     case = Case(k)
     case.certify(*case.parameters(1.0))
     problem, repair = repairs[-1]
     block = next(problem.blocks())
-    a = (block.p + repair.change(block.p)).numpy()
+    a = (block.p + repair.change(problem, block)).numpy()
     assert a.min() >= 0
     np.testing.assert_allclose(a.sum(axis=1), 1.0, rtol=1e-14)
     np.testing.assert_allclose(case.s @ a, case.s @ case.smoothed(), rtol=1e-12)
@@ -148,7 +149,7 @@ def test_residuals_keep_their_digits_where_a_class_is_nearly_certain() -> None:
     penalty = 0.5 * score**2
     assert primal == pytest.approx(penalty, rel=1e-15)
     assert gap == pytest.approx(penalty, rel=1e-13)
-    problem = _dual._Problem(
+    problem = RowProblem(
         as_features(case.X, DOUBLE, CPU, 2),
         torch.tensor([[score]], dtype=DOUBLE),
         torch.zeros(1, dtype=DOUBLE),
