@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CalibratedClassifier": "softplex.estimators",
+    "ModuleClassifier": "softplex.estimators",
     "SoftmaxClassifier": "softplex.estimators",
     "SoftmaxClassifierCV": "softplex.estimators",
     "evaluate": "softplex.evaluation",
@@ -29,6 +30,7 @@ _PARTS = (
     "diagnostics",
     "estimators",
     "evaluation",
+    "heads",
     "information",
     "io",
     "losses",

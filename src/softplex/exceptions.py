@@ -11,6 +11,7 @@
 
     SoftplexWarning (also UserWarning)
       GapNotReached                         a fit that stopped before the asked gap
+      TrainingDiverged                      a mini-batch fit whose loss was no longer finite
       DataWarning                           columns dropped, categories unseen, rows rejected
       CalibrationWarning                    a calibrator without a finite optimum
 
@@ -50,6 +51,10 @@ class SoftplexWarning(UserWarning):
 
 class GapNotReached(SoftplexWarning):
     """A fit stopped before the relative duality gap that was asked for."""
+
+
+class TrainingDiverged(SoftplexWarning):
+    """A mini-batch fit ended because its loss was no longer finite."""
 
 
 class DataWarning(SoftplexWarning):

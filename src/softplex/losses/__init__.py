@@ -23,6 +23,7 @@ from softplex.losses._noisy import (
     GeneralisedCrossEntropyLoss,
     generalised_cross_entropy,
 )
+from softplex.losses._reduce import reduce_rows
 from softplex.losses._smoothing import SMOOTHING_KINDS, smoothing_line
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "cross_entropy",
     "focal",
     "generalised_cross_entropy",
+    "reduce_rows",
     "smoothing_line",
     "weston_watkins",
 ]

@@ -1,6 +1,43 @@
-"""Solvers: an objective to a Solution with a certificate."""
+"""Solvers: an objective to a Solution with a certificate, or a module trained by mini-batches."""
 
+from softplex.solvers._checkpoint import keeper, read_checkpoint, refuse_other_fit
+from softplex.solvers._examples import Examples, dense_rows
+from softplex.solvers._minibatch import Training, judged_rows, module_scores, train, train_once
 from softplex.solvers._result import Iteration, Solution
 from softplex.solvers._ridge import RidgeProblem, solve_ridge
+from softplex.solvers._schedule import SCHEDULES, Schedule
+from softplex.solvers._step_rule import OPTIMIZERS, StepRule, trained_parameters
+from softplex.solvers._training import (
+    CheckpointStore,
+    Epoch,
+    MiniBatchProblem,
+    TrainingResult,
+    TrainingStatus,
+)
 
-__all__ = ["Iteration", "RidgeProblem", "Solution", "solve_ridge"]
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "CheckpointStore",
+    "Epoch",
+    "Examples",
+    "Iteration",
+    "MiniBatchProblem",
+    "RidgeProblem",
+    "Schedule",
+    "Solution",
+    "StepRule",
+    "Training",
+    "TrainingResult",
+    "TrainingStatus",
+    "dense_rows",
+    "judged_rows",
+    "keeper",
+    "module_scores",
+    "read_checkpoint",
+    "refuse_other_fit",
+    "solve_ridge",
+    "train",
+    "train_once",
+    "trained_parameters",
+]
