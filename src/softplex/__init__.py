@@ -31,6 +31,7 @@ _PARTS = (
     "estimators",
     "evaluation",
     "heads",
+    "inference",
     "information",
     "io",
     "losses",
