@@ -95,13 +95,18 @@ def number(value: float) -> str:
     size = abs(value)
     if size < 1e-4 or size >= 1e7:
         mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{mantissa} {TIMES} 10{_superscript(int(exponent))}".replace("-", MINUS)
+        return f"{mantissa} {TIMES} {power_of_ten(int(exponent))}".replace("-", MINUS)
     places = 4 if size < 1 else 3 if size < 10 else 2 if size < 1000 else 0
     return f"{value:,.{places}f}".replace("-", MINUS)
 
 
-def _superscript(exponent: int) -> str:
-    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def power_of_ten(exponent: int) -> str:
+    """Write 10 to a whole power.
+
+    >>> power_of_ten(-3)
+    '10⁻³'
+    """
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def exact(value: float) -> str:

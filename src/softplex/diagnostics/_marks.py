@@ -105,12 +105,3 @@ def share_axis_x(axis: str) -> tuple[Words, ...]:
 def axis_x(axis: str) -> Words:
     """Give the name of a horizontal axis."""
     return Words((LEFT + RIGHT) / 2, BOTTOM + 37, axis, "axis", "middle")
-
-
-def power_of_ten(exponent: int) -> str:
-    """Write 10 to a whole power.
-
-    >>> power_of_ten(-3)
-    '10⁻³'
-    """
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from softplex._text import number, percent, rows, whole_percent
+from softplex._text import number, percent, power_of_ten, rows, whole_percent
 from softplex.diagnostics._judgement import LOSS_NAMES
 from softplex.diagnostics._marks import (
     BOTTOM,
@@ -25,7 +25,6 @@ from softplex.diagnostics._marks import (
     Scale,
     Words,
     axis_x,
-    power_of_ten,
     share_axis_x,
     share_axis_y,
 )

@@ -10,6 +10,7 @@ from softplex.report._content import (
     FeatureWeights,
     ReportContent,
 )
+from softplex.report._path_chart import path_chart
 from softplex.report._render import render_report
 from softplex.report._selection import confidently_wrong
 from softplex.report._simplex_chart import SimplexPath, simplex_chart
@@ -23,6 +24,7 @@ __all__ = [
     "ReportContent",
     "SimplexPath",
     "confidently_wrong",
+    "path_chart",
     "render_report",
     "simplex_chart",
 ]

@@ -7,13 +7,13 @@ import hashlib
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment
 from markupsafe import Markup
 
-from softplex._templates import template_environment, template_source
+from softplex._templates import template_source
 from softplex._text import count, isolated, readable, rows, whole_percent
 from softplex.report._confusion import confusion_chart
 from softplex.report._content import ReportContent
+from softplex.report._environment import page_environment
 from softplex.report._features import feature_section
 from softplex.report._headlines import cards, changes, scores
 from softplex.report._reliability import (
@@ -59,19 +59,15 @@ def render_report(content: ReportContent) -> str:
     >>> render_report(content).splitlines()[0]
     '<!doctype html>'
     """
-    environment = _environment()
-    return environment.get_template("report.html").render(_view(content), **_page_parts())
-
-
-@cache
-def _environment() -> Environment:
-    return template_environment("softplex.report")
+    return page_environment().get_template("report.html").render(_view(content), **_page_parts())
 
 
 @cache
 def _page_parts() -> dict[str, Markup]:
     """Read the page's own style and script, and the hash by which the browser knows the script."""
-    style, script = (template_source(_environment(), name) for name in ("report.css", "report.js"))
+    style, script = (
+        template_source(page_environment(), name) for name in ("report.css", "report.js")
+    )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return {
         "style": style,

@@ -14,8 +14,8 @@ from softplex._arrays import to_float_tensor, to_numpy
 from softplex._tensors import check_probabilities
 from softplex._text import readable
 from softplex.exceptions import InvalidInput
+from softplex.report._environment import page_environment
 from softplex.report._label_places import Box, Label, cut_to_width, place_label
-from softplex.report._render import _environment
 from softplex.report._simplex_frame import (
     RISE,
     WIDTH,
@@ -150,7 +150,7 @@ def simplex_chart(
     dots = _shares(points, "points") if points is not None else np.zeros((0, 3))
     texts = _point_texts(labels, len(dots))
     chart = _layout(walked, shares, names, dots, texts, title)
-    return _environment().get_template("simplex_chart.svg").render(chart=chart).lstrip()
+    return page_environment().get_template("simplex_chart.svg").render(chart=chart).lstrip()
 
 
 def _layout(
