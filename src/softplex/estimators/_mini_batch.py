@@ -6,6 +6,7 @@ import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -138,8 +139,9 @@ class MiniBatchClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Pass over some rows once, with the optimiser's memory of the calls before.
 
-        The learning rate is constant after the warm-up, and nothing is held out. After ``fit`` it
-        goes on from the fitted parameters with a new optimiser.
+        The end of the training is not known here, so the learning rate is constant after the
+        warm-up, and nothing is held out: ``schedule``, ``validation_fraction`` and ``patience``
+        belong to ``fit``. After ``fit`` it goes on from the fitted parameters with a new optimiser.
 
         Parameters
         ----------
@@ -159,8 +161,9 @@ class MiniBatchClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[
         names = self._known_classes(classes)
         data = read_more_rows(self, X, y, sample_weight, names, reset=is_first)
         module = self._new_module(data) if is_first else self.module_
+        problem = self._problem(module, loss, _as_examples(data, data.rows, module), None)
         result, following = train_once(
-            self._problem(module, loss, _as_examples(data, data.rows, module), None),
+            replace(problem, schedule=replace(problem.schedule, kind="constant")),
             seed=self._draw_seed(),
             continuation=getattr(self, "_continuation", None),
         )
@@ -185,16 +188,14 @@ class MiniBatchClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[
 
         A hinge has no map: then this raises AttributeError.
         """
-        loss_map = self._map("predict_proba")
-        return lambda X: np.asarray(loss_map(self._scores(X)))
+        self._map("predict_proba")
+        return self._probabilities
 
     @property
     def predict_log_proba(self) -> Callable[[Any], NDArray[np.float64]]:
         """Give the logarithms of the probabilities in nats, ``(n, k)``."""
-        loss_map = self._map("predict_log_proba")
-        if loss_map is softmax:
-            return lambda X: np.asarray(log_softmax(self._scores(X)))
-        return lambda X: _logarithms(np.asarray(loss_map(self._scores(X))))
+        self._map("predict_log_proba")
+        return self._log_probabilities
 
     @abstractmethod
     def _new_module(self, data: WeightedRows) -> nn.Module:
@@ -218,20 +219,10 @@ class MiniBatchClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[
 
     def _check_for_parts(self) -> None:
         who = f"{type(self).__name__}.partial_fit"
-        if self.schedule != "constant":
-            raise InvalidInput(
-                f"{who} sees no end of the training, so it needs schedule='constant', but got "
-                f"{self.schedule!r}. Use fit, or set learning_rate between the calls."
-            )
         if isinstance(self.class_weight, str):
             raise InvalidInput(
                 f"{who} does not see all rows, so it cannot balance the classes. Give "
                 "class_weight as a mapping."
-            )
-        if self.validation_fraction:
-            raise InvalidInput(
-                f"{who} holds nothing out, but validation_fraction={self.validation_fraction!r}. "
-                "Set it to 0, and judge on rows of your own."
             )
 
     def _known_classes(self, classes: Any) -> NDArray[Any]:
@@ -341,6 +332,17 @@ class MiniBatchClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[
                 scores[rows] = to_numpy(module_scores(self.module_, batch, k))
         return scores
 
+    def _probabilities(self, X: Any) -> NDArray[np.float64]:
+        """Give the class probabilities, ``(n, k)``."""
+        return np.asarray(self._map("predict_proba")(self._scores(X)))
+
+    def _log_probabilities(self, X: Any) -> NDArray[np.float64]:
+        """Give the logarithms of the class probabilities in nats, ``(n, k)``."""
+        if self._map("predict_log_proba") is softmax:
+            return np.asarray(log_softmax(self._scores(X)))
+        with np.errstate(divide="ignore"):
+            return np.log(self._probabilities(X))
+
     def _map(self, name: str) -> Callable[..., Any]:
         who = type(self).__name__
         loss_map = read_loss(who, self.loss, self.smoothing, self.smoothing_kind).map
@@ -350,11 +352,6 @@ class MiniBatchClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[
                 f"Use CalibratedClassifier({who}(...)), which makes them so."
             )
         return loss_map
-
-
-def _logarithms(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(divide="ignore"):
-        return np.log(probabilities)
 
 
 def _as_examples(data: WeightedRows, rows: NDArray[np.intp], module: nn.Module) -> Examples:

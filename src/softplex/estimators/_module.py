@@ -48,7 +48,7 @@ class ModuleClassifier(MiniBatchClassifier):
         Weights of the classes.
     optimizer : "sgd", "adam", "adamw", "rmsprop" or "adagrad", default "adamw"
         Of torch.optim, with its constants. As the decay is decoupled for all, "adam" is "adamw".
-    learning_rate : float > 0, default 1e-3
+    learning_rate : float > 0, default 0.01
         eta, after the warm-up.
     momentum : float in [0, 1), default 0.0
         For "sgd" and "rmsprop".
@@ -137,7 +137,7 @@ class ModuleClassifier(MiniBatchClassifier):
         smoothing_kind: str = "others",
         class_weight: Mapping[Any, float] | str | None = None,
         optimizer: str = "adamw",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,

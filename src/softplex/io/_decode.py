@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from softplex._arrays import to_tensor
 from softplex.exceptions import ModelFileError
 from softplex.io._registry import registered_class
 from softplex.io._skops import load_sklearn
@@ -61,6 +62,15 @@ class _Builder:
     def _data(self, node: Mapping[str, Any]) -> Any:
         kind = registered_class(node["$data"])
         return kind(**{key: self.build(item) for key, item in node["state"].items()})
+
+    def _module(self, node: Mapping[str, Any]) -> Any:
+        module = registered_class(node["$module"])(**self.build(node["arguments"]))
+        state = {key: to_tensor(array) for key, array in self.build(node["state"]).items()}
+        try:
+            module.load_state_dict(state, assign=True)  # which takes over the dtype
+        except RuntimeError as error:  # torch's word for a state that does not fit
+            raise ValueError(error) from error
+        return module.eval()
 
     def _enum(self, node: Mapping[str, Any]) -> Any:
         kind = registered_class(node["$enum"])
@@ -115,6 +125,7 @@ _BUILDERS: dict[str, Callable[[_Builder, Mapping[str, Any]], Any]] = {
     "$enum": _Builder._enum,
     "$float": _Builder._float,
     "$mapping": _Builder._mapping,
+    "$module": _Builder._module,
     "$object": _Builder._object,
     "$scalar": _Builder._scalar,
     "$sklearn": _Builder._sklearn,

@@ -6,6 +6,7 @@ Plain values stay plain. Everything else is a JSON object with one key that star
 ``$object``  an estimator or calibrator: its registered name and its attributes
 ``$data``    a frozen data class: its registered name and its fields
 ``$enum``    a member of a registered enumeration
+``$module``  a head: its registered name, its arguments and its parameters
 ``$array``   a numeric array, by its name in ``arrays.safetensors``
 ``$values``  an array of strings or mixed values, written out
 ``$scalar``  a NumPy scalar
@@ -28,8 +29,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from softplex._arrays import to_numpy
 from softplex.exceptions import InvalidInput
+from softplex.heads import SavedModule
 from softplex.io._registry import registered_name
 from softplex.io._skops import dump_sklearn
 
@@ -109,6 +113,8 @@ class _Parts:
         return {"$tuple": items} if isinstance(value, tuple) else items
 
     def _object(self, value: Any, path: str) -> Any:
+        if isinstance(value, nn.Module):
+            return self._module(value, path)
         if type(value).__module__.partition(".")[0] == "sklearn":
             return self._sklearn(value, path)
         name = _known(value, path)
@@ -120,6 +126,22 @@ class _Parts:
             state, kind = vars(value), "$object"
         encoded = {key: self.encode(item, f"{path}.{key}") for key, item in state.items()}
         return {kind: name, "state": encoded}
+
+    def _module(self, module: nn.Module, path: str) -> Any:
+        name = registered_name(type(module))
+        if name is None or not isinstance(module, SavedModule):
+            raise InvalidInput(
+                f"softplex.save cannot write {path}: a {type(module).__name__} is built by code, "
+                "and a saved model holds none. Save its parameters alone, for example with "
+                "softplex.save({name: value.numpy() for name, value in "
+                "module.state_dict().items()}, folder), and load them into a new module"
+            )
+        state = {key: to_numpy(tensor) for key, tensor in module.state_dict().items()}
+        return {
+            "$module": name,
+            "arguments": self.encode(module.arguments(), f"{path}.arguments"),
+            "state": self.encode(state, path),
+        }
 
     def _sklearn(self, value: Any, path: str) -> dict[str, str]:
         stem = re.sub(r"[^A-Za-z0-9._-]", "_", path)

@@ -7,9 +7,17 @@ from functools import cache
 from typing import Final
 
 _HOMES: Final = {
+    "Brier": "softplex.losses",
     "CalibratedClassifier": "softplex.estimators",
     "Certificate": "softplex.objective",
     "Column": "softplex.data",
+    "CrammerSinger": "softplex.losses",
+    "CrossEntropy": "softplex.losses",
+    "Epoch": "softplex.solvers",
+    "Focal": "softplex.losses",
+    "GeneralisedCrossEntropy": "softplex.losses",
+    "LinearHead": "softplex.heads",
+    "ModuleClassifier": "softplex.estimators",
     "RegularisationPath": "softplex.estimators",
     "Schema": "softplex.data",
     "SoftmaxClassifier": "softplex.estimators",
@@ -18,6 +26,8 @@ _HOMES: Final = {
     "TableClassifier": "softplex.data",
     "TemperatureScaling": "softplex.calibrators",
     "TemperatureStatus": "softplex.calibrators",
+    "TrainingStatus": "softplex.solvers",
+    "WestonWatkins": "softplex.losses",
 }
 
 
