@@ -14,22 +14,17 @@ from sklearn.utils.validation import check_is_fitted
 from softplex._arrays import to_numpy
 from softplex._checks import check_finite
 from softplex.data import TableClassifier, as_table
+from softplex.diagnostics._linear import LinearWeights, linear_weights
 from softplex.diagnostics._values import FloatArray
 from softplex.estimators import CalibratedClassifier, scores_of
 from softplex.exceptions import InvalidInput
 
 
 @dataclass(frozen=True, eq=False)
-class LinearPart:
-    """Feature values ``(d,)``, and the weights ``(k, d)`` and intercepts ``(k,)`` they meet.
+class LinearPart(LinearWeights):
+    """The weights, and the feature values ``(d,)`` that they meet."""
 
-    Two classes that share one score column have one row of weights, for the second class.
-    """
-
-    names: tuple[str, ...]
     values: FloatArray
-    weights: FloatArray
-    intercepts: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,14 +119,10 @@ def _classifier_scores(model: Any, x: Any, row: Any, names: tuple[str, ...] | No
 
 
 def _linear_part(model: Any, row: Any, names: tuple[str, ...] | None) -> LinearPart | None:
-    weights = np.asarray(getattr(model, "coef_", np.zeros(0)))
-    if weights.ndim != 2 or weights.shape[1] != row.shape[1]:
+    part = linear_weights(model, row.shape[1], names)
+    if part is None:
         return None
-    if names is None:
-        unnamed = [f"feature {index}" for index in range(row.shape[1])]
-        names = tuple(str(name) for name in getattr(model, "feature_names_in_", unnamed))
-    intercepts = np.broadcast_to(np.asarray(model.intercept_, np.float64), len(weights))
-    return LinearPart(names, _dense(row), weights.astype(np.float64), intercepts)
+    return LinearPart(part.names, part.weights, part.intercepts, _dense(row))
 
 
 def _framed(x: Any) -> Any:

@@ -11,7 +11,7 @@ from softplex.diagnostics._values import FloatArray
 
 @dataclass(frozen=True)
 class Term:
-    """What one feature adds to a score: weight times value."""
+    """What one feature adds to a score: weight times value (less that of a baseline)."""
 
     feature: str
     value: float
@@ -41,9 +41,13 @@ def score_terms(
     intercept: float,
     names: tuple[str, ...],
     top: int,
+    baseline: FloatArray | float = 0.0,
 ) -> ScoreTerms:
-    """Split a score w . x + b into its ``top`` largest terms (by size) and the rest."""
-    products = weights * values
+    """Split a score w . (x - baseline) + b into its ``top`` largest terms (by size) and the rest.
+
+    With a baseline b is its score.
+    """
+    products = weights * (values - baseline)
     order = np.argsort(-np.abs(products), kind="stable")
     order = order[: min(top, int(np.count_nonzero(products)))]
     kept = tuple(
