@@ -99,11 +99,26 @@ def facts_grid(metrics: Mapping[str, Any]) -> Grid:
         ["source", str(metrics["source"])],
         ["target", f"{metrics['target']}, {len(classes)} classes: {_listed(classes)}"],
         ["rows", f"{metrics['rows']['train']:,} to learn, {metrics['rows']['test']:,} to test"],
-        ["C", f"{metrics['C']:.4g}"],
+        ["C", f"{metrics['C']:.4g}{_search(metrics.get('path'))}"],
         ["calibration", _temperature(calibration.get("temperature")) + calibration["sentence"]],
         ["certified gap", f"{_gap(certificate)}. {certificate['sentence']}"],
     ]
     return Grid("model", "Model", ("fact", "value"), rows)
+
+
+def _search(path: Mapping[str, Any] | None) -> str:
+    """Say how C was chosen, where it was not given, and what the simplest as good is.
+
+    >>> path = {"C": [0.1, 1.0], "mean": [0.5, None], "folds": 5}
+    >>> _search({**path, "best": 0, "one_standard_error": 0})
+    ', of 2 values by the log-loss on 5 folds'
+    """
+    if path is None:
+        return ""
+    chosen = f", of {len(path['C'])} values by the log-loss on {path['folds']} folds"
+    if path["one_standard_error"] == path["best"]:
+        return chosen
+    return f"{chosen}; {path['C'][path['one_standard_error']]:.4g} is within a standard error"
 
 
 def _gap(certificate: Mapping[str, Any]) -> str:

@@ -19,7 +19,12 @@ from softplex.data import (
     read_labels,
     row_weights,
 )
-from softplex.estimators import CalibratedClassifier, SoftmaxClassifier, SoftmaxClassifierCV
+from softplex.estimators import (
+    CalibratedClassifier,
+    RegularisationPath,
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+)
 from softplex.exceptions import SoftplexWarning
 
 _MANY_ROWS = 5000
@@ -48,12 +53,15 @@ class Trained:
         Rows of each class that were learnt from.
     prior : tuple of k numbers
         Their shares, by weight.
+    path : RegularisationPath or None
+        How C was chosen, where it was not given.
     """
 
     model: TableClassifier
     C: float
     class_counts: dict[Any, int]
     prior: tuple[float, ...]
+    path: RegularisationPath | None = None
 
     @property
     def is_calibrated(self) -> bool:
@@ -83,13 +91,14 @@ def train(table: Table, schema: Schema, options: TrainingOptions, screen: Screen
     screen.step(f"encoding {len(table):,} rows")
     encoder, encoded = fit_encoding(table, schema)
     rows = _Rows.of(table, schema, encoded)
-    C = options.C
+    C, path = options.C, None
     if C is None:
         screen.step("choosing C by cross-validation")
         search = SoftmaxClassifierCV(
             cv=_folds(rows), refit=False, device=options.device, random_state=options.seed
         )
-        C = float(search.fit(rows.X, rows.labels, rows.weights, rows.groups).C_)
+        path = search.fit(rows.X, rows.labels, rows.weights, rows.groups).path_
+        C = float(search.C_)
     doing = "training and calibrating" if options.calibrate else "training"
     size = f"{len(rows.labels):,} rows, {rows.X.shape[1]:,} features"
     screen.step(f"{doing} on {size}, C = {C:.4g}")
@@ -98,7 +107,7 @@ def train(table: Table, schema: Schema, options: TrainingOptions, screen: Screen
         classifier = _calibrated(softmax, rows)
     else:
         classifier = softmax.fit(rows.X, rows.labels, rows.weights)
-    return _trained(TableClassifier(schema, encoder, classifier), C, rows)
+    return _trained(TableClassifier(schema, encoder, classifier), C, rows, path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +159,11 @@ def _calibrated(softmax: SoftmaxClassifier, rows: _Rows) -> Any:
         return best
 
 
-def _trained(model: TableClassifier, C: float, rows: _Rows) -> Trained:
+def _trained(
+    model: TableClassifier, C: float, rows: _Rows, path: RegularisationPath | None
+) -> Trained:
     positions = np.searchsorted(model.classes_, rows.labels)
     counts = np.bincount(positions, minlength=len(model.classes_))
     masses = np.bincount(positions, rows.weights, minlength=len(model.classes_))
     class_counts = dict(zip(model.classes_.tolist(), counts.tolist(), strict=True))
-    return Trained(model, C, class_counts, tuple((masses / masses.sum()).tolist()))
+    return Trained(model, C, class_counts, tuple((masses / masses.sum()).tolist()), path)

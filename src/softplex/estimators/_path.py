@@ -223,7 +223,11 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         if len(counted) < 2:
             raise InvalidInput(
                 f"{who} needs rows of positive weight of at least two classes, but got "
-                + (f"one class: {counted[0]!r}." if len(counted) else "only weights of zero.")
+                + (
+                    f"one class: {counted.tolist()[0]!r}."
+                    if len(counted)
+                    else "only weights of zero."
+                )
             )
         return weight, encode_labels(labels)
 

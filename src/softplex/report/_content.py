@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softplex.estimators import RegularisationPath
 from softplex.evaluation import Evaluation
 from softplex.exceptions import InvalidInput
 from softplex.report._selection import class_indices
@@ -149,6 +150,8 @@ class ReportContent:
         Coefficients; without them the section on features is left out.
     certificate : CertificateSummary, optional
         How far from the optimum training stopped.
+    path : RegularisationPath, optional
+        How C was chosen.
     data : DataSummary, optional
         The table behind the model.
     command : str
@@ -177,6 +180,7 @@ class ReportContent:
     calibration: CalibrationSummary | None = None
     weights: FeatureWeights | None = None
     certificate: CertificateSummary | None = None
+    path: RegularisationPath | None = None
     data: DataSummary | None = None
     command: str = ""
     model_folder: str = ""

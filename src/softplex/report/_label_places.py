@@ -6,6 +6,9 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from softplex._text import readable
 
 DISTANCES = (8.0, 15.0, 26.0, 40.0)
 _DIRECTIONS = tuple(math.radians(angle) for angle in (0, 180, 90, 270, 45, 135, 315, 225))
@@ -57,6 +60,11 @@ class Label:
 def text_width(text: str, size: float) -> float:
     """Estimate the width of a text in a common sans-serif, on the generous side."""
     return size * sum(_share_of_em(character) for character in text)
+
+
+def line_of_xml(value: Any, limit: int) -> str:
+    """Write a name as one line that XML can hold, which U+FFFE and U+FFFF are not part of."""
+    return readable(value, limit).translate({0xFFFE: "\ufffd", 0xFFFF: "\ufffd"})
 
 
 def cut_to_width(text: str, size: float, width: float) -> str:

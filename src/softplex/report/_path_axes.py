@@ -64,7 +64,7 @@ def padded_log(values: NDArray[np.float64], share: float) -> tuple[float, float]
 
 
 def _linear_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
-    rough = (high - low) / most
+    rough = (high - low) / (most - 1)
     unit = 10.0 ** math.floor(math.log10(rough))
     factor = next(factor for factor in _STEPS if unit * factor >= rough)
     step = unit * factor

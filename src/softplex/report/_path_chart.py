@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from softplex._text import percent, readable
+from softplex._text import percent
 from softplex.estimators import RegularisationPath
 from softplex.exceptions import InvalidInput
 from softplex.report._environment import page_environment
-from softplex.report._label_places import cut_to_width, text_width
+from softplex.report._label_places import cut_to_width, line_of_xml, text_width
 from softplex.report._path_axes import Axis, padded, padded_log
 from softplex.report._simplex_frame import pixel, polyline
 
@@ -122,13 +122,13 @@ def path_chart(path: RegularisationPath, *, title: str | None = None) -> str:
             "path_chart needs the path_ of a fitted SoftmaxClassifierCV, but got "
             f"{type(path).__name__}."
         )
-    chart = layout(path, title)
+    chart = path_layout(path, title)
     return page_environment().get_template("path_chart.svg").render(chart=chart).lstrip()
 
 
-def layout(path: RegularisationPath, title: str | None = None) -> PathChart:
+def path_layout(path: RegularisationPath, title: str | None = None) -> PathChart:
     """Put the panels under each other; values of C that were not reached are left out."""
-    heading = readable(title, 200).translate({0xFFFE: "\ufffd", 0xFFFF: "\ufffd"}) if title else ""
+    heading = line_of_xml(title, 200) if title else ""
     reached = path.is_reached
     Cs = path.Cs[reached]
     x = Axis(*padded_log(Cs, 0.04), LEFT, RIGHT, is_log=True)
@@ -205,7 +205,7 @@ def _score_panel(path: RegularisationPath, x: Axis, y: Axis, top: float) -> Pane
 
 
 def _score_name(path: RegularisationPath) -> str:
-    name = _NAMES.get(path.scoring, f"Held-out {readable(path.scoring, 40)} (more is better)")
+    name = _NAMES.get(path.scoring, f"Held-out {line_of_xml(path.scoring, 40)} (more is better)")
     folds = int((path.fold_weights > 0).sum())
     return f"{name}, {folds} folds" if folds > 1 else f"{name}, one fold"
 

@@ -16,6 +16,7 @@ from softplex.report._content import ReportContent
 from softplex.report._environment import page_environment
 from softplex.report._features import feature_section
 from softplex.report._headlines import cards, changes, scores
+from softplex.report._path_chart import path_layout
 from softplex.report._reliability import (
     FEW_ROWS,
     ReliabilityChart,
@@ -106,6 +107,7 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "certificate": certificate_text(content.certificate)
         if content.certificate is not None
         else None,
+        "path": path_layout(content.path) if content.path is not None else None,
         "data": data_text(content.data) if content.data is not None else None,
         "loading": loading_text(content.model_folder) if content.model_folder else None,
     }

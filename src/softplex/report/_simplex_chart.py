@@ -12,10 +12,9 @@ import numpy as np
 
 from softplex._arrays import to_float_tensor, to_numpy
 from softplex._tensors import check_probabilities
-from softplex._text import readable
 from softplex.exceptions import InvalidInput
 from softplex.report._environment import page_environment
-from softplex.report._label_places import Box, Label, cut_to_width, place_label
+from softplex.report._label_places import Box, Label, cut_to_width, line_of_xml, place_label
 from softplex.report._simplex_frame import (
     RISE,
     WIDTH,
@@ -161,7 +160,7 @@ def _layout(
     texts: Sequence[str],
     title: str | None,
 ) -> _Chart:
-    heading = _clean(title, 200) if title else ""
+    heading = line_of_xml(title, 200) if title else ""
     top = 62.0 if heading else 38.0
     lines = [to_pixels(rows, top) for rows in shares]
     spots = to_pixels(dots, top)
@@ -199,7 +198,7 @@ def _class_names(classes: Sequence[Any] | None) -> tuple[str, ...]:
     given = tuple(f"class {index}" for index in range(3)) if classes is None else tuple(classes)
     if len(given) != 3:
         raise InvalidInput(f"simplex_chart needs the names of 3 classes, but got {len(given)}.")
-    return tuple(_clean(name, 60) for name in given)
+    return tuple(line_of_xml(name, 60) for name in given)
 
 
 def _shares(values: Any, name: str) -> Places:
@@ -221,7 +220,7 @@ def _point_texts(labels: Sequence[Any] | None, total: int) -> list[str]:
         raise InvalidInput(
             f"simplex_chart needs one label for each of the {total} points, but got {len(labels)}."
         )
-    return [_clean(label, 24) if str(label) else "" for label in labels]
+    return [line_of_xml(label, 24) if str(label) else "" for label in labels]
 
 
 def _marked(
@@ -234,7 +233,7 @@ def _marked(
                     f"simplex_chart cannot mark row {row} of path {index}, which has {len(line)} "
                     "rows."
                 )
-            yield line, row, _clean(text, 24)
+            yield line, row, line_of_xml(text, 24)
 
 
 def _labels(
@@ -265,7 +264,7 @@ def _drawn(
     for index, (path, line) in enumerate(zip(paths, lines, strict=True)):
         marked = [line[row] for row, _ in path.marks] or ([line[0]] if _length(line) < 1.0 else [])
         yield _DrawnPath(
-            name=cut_to_width(_clean(path.name, 80), LEGEND_SIZE, WIDTH - 64.0)
+            name=cut_to_width(line_of_xml(path.name, 80), LEGEND_SIZE, WIDTH - 64.0)
             if path.name
             else "",
             colour=index % COLOURS,
@@ -319,9 +318,9 @@ def _description(
         f"{names[2]} (top)."
     ]
     for index, (path, rows) in enumerate(zip(paths, shares, strict=True)):
-        name = _clean(path.name, 80) if path.name else f"Path {index}"
+        name = line_of_xml(path.name, 80) if path.name else f"Path {index}"
         sentences.append(f"{name}: from {_row(rows[0])} to {_row(rows[-1])}.")
-        sentences += [f"At {_clean(text, 24)}: {_row(rows[row])}." for row, text in path.marks]
+        sentences += [f"At {line_of_xml(text, 24)}: {_row(rows[row])}." for row, text in path.marks]
     if len(dots):
         sentences.append(f"{len(dots):,} points.")
     return " ".join(sentences)
@@ -337,11 +336,6 @@ def _identifier(description: str, shares: Sequence[Places], dots: Places, headin
     for rows in (*shares, dots):
         digest.update(rows.tobytes())
     return f"simplex-{digest.hexdigest()[:12]}"
-
-
-def _clean(value: Any, limit: int) -> str:
-    """Write a name as one line that XML can hold, which U+FFFE and U+FFFF are not part of."""
-    return readable(value, limit).translate({0xFFFE: "\ufffd", 0xFFFF: "\ufffd"})
 
 
 def _pair(place: Places) -> tuple[float, float]:
