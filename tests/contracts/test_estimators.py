@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from softplex import CalibratedClassifier, SoftmaxClassifier, SoftmaxClassifierCV
+from softplex import CalibratedClassifier, ModuleClassifier, SoftmaxClassifier, SoftmaxClassifierCV
 from softplex.objective import Status
 
 # The quickest settings: scikit-learn sets max_iter itself, and draws small data.
@@ -23,6 +23,12 @@ ESTIMATORS = [
     SoftmaxClassifier(smoothing=0.01, class_weight="balanced"),
     SoftmaxClassifierCV(Cs=2, cv=2),
     CalibratedClassifier(cv=2),
+]
+# Trained by mini-batches: without a certificate. The data of the checks are small enough to be one
+# batch, in which a weight of 2 is a row given twice; in smaller batches it is not.
+TRAINED = [
+    ModuleClassifier(learning_rate=0.1, max_epochs=30, random_state=0),
+    ModuleClassifier(loss="weston_watkins", learning_rate=0.1, max_epochs=30),
 ]
 # A pipeline takes no sample weights, so what wraps it cannot either.
 PIPELINE = CalibratedClassifier(make_pipeline(StandardScaler(), SoftmaxClassifier()), cv=2)
@@ -36,12 +42,14 @@ PIPELINE = CalibratedClassifier(make_pipeline(StandardScaler(), SoftmaxClassifie
     "ignore:X does not have valid feature names:UserWarning",
     "ignore:The number of unique classes is greater:UserWarning",
 )
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks([*ESTIMATORS, *TRAINED])
 def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
-@pytest.fixture(params=[*ESTIMATORS, PIPELINE], ids=lambda estimator: repr(estimator)[:60])
+@pytest.fixture(
+    params=[*ESTIMATORS, TRAINED[0], PIPELINE], ids=lambda estimator: repr(estimator)[:60]
+)
 def estimator(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -68,6 +76,9 @@ def test_shapes_and_meaning_of_the_answers(estimator: Any, n_classes: int) -> No
     scores = model.decision_function(X)
     assert scores.shape == ((len(y),) if n_classes == 2 else (len(y), n_classes))
     inner = getattr(model, "estimator_", model)
+    if isinstance(inner, ModuleClassifier):
+        assert not hasattr(inner, "certificate_")
+        return
     certificate = getattr(inner, "certificate_", None) or inner[-1].certificate_
     assert certificate.status is Status.CONVERGED
     assert certificate.dual <= certificate.primal

@@ -13,6 +13,7 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold, check_cv
 
 from softplex.exceptions import InvalidInput
 from softplex.objective import Status
+from softplex.solvers import TrainingStatus
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -55,6 +56,7 @@ def _splitter(who: str, cv: int, y: NDArray[Any], groups: Any, random_state: Any
 
 def stop_if_interrupted(estimator: Any) -> None:
     """A fit that ended by Ctrl-C ends the work around it too."""
-    certificate = getattr(estimator, "certificate_", None)
-    if certificate is not None and certificate.status is Status.INTERRUPTED:
+    proof = getattr(estimator, "certificate_", None)
+    status = getattr(estimator, "status_", None) if proof is None else proof.status
+    if status is Status.INTERRUPTED or status is TrainingStatus.INTERRUPTED:
         raise KeyboardInterrupt

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import _check_sample_weight
 
 from softplex._arrays import to_numpy
 from softplex._labels import EncodedTargets, class_weights, encode_soft_targets, row_weights
-from softplex._scored import label_places
+from softplex._scored import label_places, read_weight
 from softplex.estimators._held_out import stratified_rows
 from softplex.estimators._inputs import read_features, read_labels, read_training_data
 from softplex.exceptions import InvalidInput
@@ -55,10 +54,8 @@ def read_more_rows(
             f"{type(estimator).__name__} needs one target a row: X has {n} rows, y has "
             f"{len(targets.values)}."
         )
-    weight = _check_sample_weight(
-        to_numpy(sample_weight), features, dtype=np.float64, ensure_non_negative=True
-    )
-    return _weighted(estimator, features, targets, weight)
+    weight = read_weight(type(estimator).__name__, to_numpy(sample_weight), n)
+    return _weighted(estimator, features, targets, to_numpy(weight))
 
 
 def read_validation(estimator: Any, validation: Any, classes: NDArray[Any]) -> WeightedRows:

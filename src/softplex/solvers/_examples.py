@@ -58,8 +58,8 @@ class Examples:
         kind = self.dtype if targets.ndim == 2 else torch.int64
         return Batch(
             dense_rows(self.X, rows, self.dtype, self.device),
-            to_tensor(targets, dtype=kind, device=self.device),
-            to_tensor(self.weight[rows], dtype=self.dtype, device=self.device),
+            _own_tensor(targets, kind, self.device),
+            _own_tensor(self.weight[rows], self.dtype, self.device),
         )
 
     def shuffled(self, batch_size: int | None) -> list[NDArray[np.intp]]:
@@ -100,4 +100,14 @@ def dense_rows(
 ) -> Tensor:
     """Give some rows of an array or a CSR matrix as a dense tensor."""
     part = X[rows]
-    return to_tensor(part.toarray() if sparse.issparse(part) else part, dtype=dtype, device=device)
+    return _own_tensor(part.toarray() if sparse.issparse(part) else part, dtype, device)
+
+
+def _own_tensor(values: NDArray[Any], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Copy an array to memory of torch, row by row.
+
+    Products may differ in their last bits with the alignment and the order of the memory; NumPy's
+    alignment changes from run to run, and torch's does not.
+    """
+    empty = torch.empty(values.shape, dtype=dtype, device=device)
+    return empty.copy_(to_tensor(values))
