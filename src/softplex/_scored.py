@@ -61,7 +61,7 @@ def read_calibration_data(
         row = int(torch.nonzero(lost)[0])
         raise InvalidInput(
             f"{who} needs a finite score for the true class, but row {row} has -inf for "
-            f"{labels[row]!r}: such a row has probability 0 at every temperature. Drop it, or "
+            f"{labels.tolist()[row]!r}: such a row has probability 0 at every temperature. Drop it, or "
             "give the class a finite score."
         )
     return CalibrationData(tensor[counts], targets[counts], weight[counts], names)
@@ -93,8 +93,8 @@ def label_places(who: str, labels: NDArray[Any], names: NDArray[Any]) -> NDArray
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise InvalidInput(
-            f"{who} got the label {labels[row]!r} in row {row}, which is not among the classes."
-            f"{did_you_mean(labels[row], names.tolist())}"
+            f"{who} got the label {labels.tolist()[row]!r} in row {row}, which is not among the classes."
+            f"{did_you_mean(labels.tolist()[row], names.tolist())}"
         )
     return np.asarray(places, dtype=np.int64)
 

@@ -76,7 +76,7 @@ def diagonal_variances(who: str, model: LinearModel, rows: Rows) -> Tensor:
     total = torch.zeros(r, dtype=torch.float64)
     first, second = torch.zeros(2, r, d, dtype=torch.float64)
     features = as_features(rows.X, torch.float64, total.device, model.k)
-    shift = _shift(rows)
+    shift = _shift(rows) if model.fit_intercept else np.zeros(d)
     for part, scores in score_blocks(features, model.weight, model.bias, model.k):
         curvature = _pairwise(scores, rows.targets.weight[part])
         sums, squares = _moments(rows.X[part], to_numpy(curvature), shift)

@@ -27,6 +27,9 @@ from softplex.streaming import linear_hessian, linear_loss_and_gradient
 _MATRICES = 5
 # Information along a direction, as a share of that in the features, that float64 resolves.
 _SEPARATED, _SINGULAR = 1e-9, 1e-14
+# Size in such a direction, against the largest, of a class or feature that is named: one class
+# against two others has them at a half.
+_TAKES_PART = 0.6
 
 
 @dataclass(frozen=True)
@@ -143,14 +146,15 @@ def separated(who: str, design: Design, direction: Tensor) -> str:
     along = (rows[:, : model.d] @ design.basis.T).norm(dim=0) * scale
     features = _largest(along, [quoted(name) for name in model.feature_names])
     verb = "are" if len(classes) > 1 else "is"
+    others = "each other" if len(classes) == model.k else "the rest"
     return (
-        f"{who} needs classes that overlap, but {listed(classes)} {verb} separated from the "
-        f"rest or nearly so, mostly along {listed(features)}: coefficients that have no finite "
+        f"{who} needs classes that overlap, but {listed(classes)} {verb} separated from "
+        f"{others} or nearly so, mostly along {listed(features)}: coefficients that have no finite "
         "optimum have no standard errors. Fit with a penalty (a finite, smaller C) and read the "
         "posterior, or leave out what tells these classes apart."
     )
 
 
 def _largest(sizes: Tensor, names: list[str]) -> list[str]:
-    chosen = torch.nonzero(sizes >= 0.5 * sizes.max()).squeeze(1).tolist()
+    chosen = torch.nonzero(sizes >= _TAKES_PART * sizes.max()).squeeze(1).tolist()
     return [names[place] for place in chosen]

@@ -106,15 +106,16 @@ def read_linear_model(who: str, model: Any, reference: Any = None) -> LinearMode
     _refuse_foreign(who, model)
     classes = np.asarray(model.classes_)
     coef = np.atleast_2d(np.asarray(to_numpy(model.coef_), dtype=np.float64))
-    intercept = np.broadcast_to(np.asarray(to_numpy(model.intercept_), np.float64), len(coef))
-    one_column = len(coef) == 1
+    intercept = np.atleast_1d(np.asarray(to_numpy(model.intercept_), dtype=np.float64))
+    one_column = len(coef) == 1 and len(classes) == 2
+    if len(intercept) != len(coef) or not (one_column or len(coef) == len(classes)):
+        raise InvalidInput(
+            f"{who} needs one row of coefficients and one intercept a class, but "
+            f"{type(model).__name__} has {len(coef)} and {len(intercept)} for {len(classes)} "
+            "classes."
+        )
     if one_column:
         coef, intercept = np.vstack([0.0 * coef, coef]), np.append(0.0, intercept)
-    if len(coef) != len(classes):
-        raise InvalidInput(
-            f"{who} needs one row of coefficients a class, but {type(model).__name__} has "
-            f"{len(coef)} for {len(classes)} classes."
-        )
     order = _order(who, classes, intercept, reference)
     weight, bias = (values[order[1:]] - values[order[0]] for values in (coef, intercept))
     return LinearModel(
