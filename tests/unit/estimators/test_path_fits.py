@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris, load_wine
+from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import scale
 
 from softplex import SoftmaxClassifier, SoftmaxClassifierCV, load, save
+from softplex.estimators._fold_fits import FoldFits
 from softplex.estimators._path_walk import Walk
 from softplex.exceptions import GapNotReached, InvalidInput
 from softplex.objective import Status
+from softplex.solvers import Solution
 
 X, Y = load_iris(return_X_y=True)
 GRID = [1e-3, 0.1, 10.0]
@@ -107,6 +111,36 @@ def test_a_fold_that_lacks_a_class_is_fitted_as_if_it_had_no_weight() -> None:
     assert plain.coef_.shape == (3, 4)
     assert path.coefficient_norms[0, 0] == pytest.approx(np.linalg.norm(plain.coef_))
     assert path.n_nonzeros[0].tolist() == [8, 12]
+
+
+def test_two_classes_have_one_column() -> None:
+    features, y = X[50:].astype(np.float32), np.array(["owl", "wren"])[Y[50:] - 1]
+    folds = list(StratifiedKFold(3).split(features, y))
+    model = SoftmaxClassifierCV([0.1, 1.0], cv=folds, path_tol=1e-12, store_coefficients=True)
+    path = model.fit(features, y).path_
+    assert path.coefficients is not None
+    assert path.coefficients.shape == (2, 1, 4)
+    train, held_out = folds[0]
+    plain = SoftmaxClassifier(1.0, tol=1e-12).fit(features[train], y[train])
+    expected = log_loss(y[held_out], plain.predict_proba(features[held_out]))
+    assert path.fold_scores[1, 0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("store", [False, True], ids=["walk", "stored"])
+def test_an_interrupted_fit_ends_the_search(monkeypatch: pytest.MonkeyPatch, store: bool) -> None:
+    """A path cut short would name a C that is too small."""
+    plain = FoldFits.fit
+
+    def interrupted(fits: FoldFits, fold: int | None, *rest: Any) -> Solution:
+        solution = plain(fits, fold, *rest)
+        if (fold is None) is not store:
+            return solution
+        certificate = replace(solution.certificate, status=Status.INTERRUPTED)
+        return replace(solution, certificate=certificate)
+
+    monkeypatch.setattr(FoldFits, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        SoftmaxClassifierCV(GRID, cv=3, store_coefficients=store).fit(X, Y)
 
 
 def test_sparse_and_dense_walk_alike() -> None:
