@@ -61,8 +61,8 @@ def read_calibration_data(
         row = int(torch.nonzero(lost)[0])
         raise InvalidInput(
             f"{who} needs a finite score for the true class, but row {row} has -inf for "
-            f"{labels.tolist()[row]!r}: such a row has probability 0 at every temperature. Drop it, or "
-            "give the class a finite score."
+            f"{labels.tolist()[row]!r}: such a row has probability 0 at every temperature. Drop "
+            "it, or give the class a finite score."
         )
     return CalibrationData(tensor[counts], targets[counts], weight[counts], names)
 
@@ -92,9 +92,10 @@ def label_places(who: str, labels: NDArray[Any], names: NDArray[Any]) -> NDArray
     unknown = names[places] != labels
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
+        label = labels.tolist()[row]
         raise InvalidInput(
-            f"{who} got the label {labels.tolist()[row]!r} in row {row}, which is not among the classes."
-            f"{did_you_mean(labels.tolist()[row], names.tolist())}"
+            f"{who} got the label {label!r} in row {row}, which is not among the classes."
+            f"{did_you_mean(label, names.tolist())}"
         )
     return np.asarray(places, dtype=np.int64)
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from softplex._arrays import to_numpy
 from softplex._text import quoted
 from softplex.exceptions import InvalidInput
-from softplex.inference._curvature import separated
+from softplex.inference._curvature import factor_or_direction, floor_of, separated
 from softplex.inference._design import whitened_design
 from softplex.inference._linear_model import LinearModel
 from softplex.inference._rows import Rows
@@ -57,10 +57,10 @@ def block_covariance(who: str, model: LinearModel, rows: Rows, memory_limit: flo
     blocks[:, : model.d, : model.d] += prior
     change = design.to_user_rows
     for place, block in enumerate(blocks):
-        factor, info = torch.linalg.cholesky_ex(block)
-        if int(info) != 0:
+        factor, weak = factor_or_direction(block, floor_of(model, rows))
+        if weak is not None:
             direction = torch.zeros(model.k - 1, model.width, dtype=torch.float64)
-            direction[place] = torch.linalg.eigh(block).eigenvectors[:, 0]
+            direction[place] = weak
             raise InvalidInput(separated(who, design, direction))
         blocks[place] = change.T @ torch.cholesky_inverse(factor) @ change
     return blocks

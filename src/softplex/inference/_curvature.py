@@ -72,8 +72,9 @@ def curvature(who: str, model: LinearModel, rows: Rows, memory_limit: float) -> 
     gradient = _gradient(design)
     theta = torch.cat([design.parameters[0], design.parameters[1][:, None]], 1)
     gradient += penalty @ theta[:, : model.width].reshape(-1)
-    total = float(rows.targets.weight.sum())
-    factor = _factor(who, design, information + penalty, total)
+    factor, direction = factor_or_direction(information + penalty, floor_of(model, rows))
+    if direction is not None:
+        raise InvalidInput(separated(who, design, direction))
     return Curvature(design, information, penalty, factor, gradient)
 
 
@@ -112,17 +113,19 @@ def _gradient(design: Design) -> Tensor:
     return gradient[:, : model.width].reshape(-1)
 
 
-def _factor(who: str, design: Design, matrix: Tensor, total: float) -> Tensor:
+def factor_or_direction(matrix: Tensor, floor: float) -> tuple[Tensor, Tensor | None]:
+    """Factor a matrix; give a direction too where its curvature is not above the floor."""
     factor: Tensor
     factor, info = torch.linalg.cholesky_ex(matrix)
-    penalised = design.model.penalty > 0
-    if int(info) == 0:
-        smallest, direction = _weakest(factor)
-        if smallest > (_SINGULAR if penalised else _SEPARATED) * total:
-            return factor
-    else:
-        direction = torch.linalg.eigh(matrix).eigenvectors[:, 0]
-    raise InvalidInput(separated(who, design, direction))
+    if int(info) != 0:
+        return factor, torch.linalg.eigh(matrix).eigenvectors[:, 0]
+    smallest, direction = _weakest(factor)
+    return factor, None if smallest > floor else direction
+
+
+def floor_of(model: LinearModel, rows: Rows) -> float:
+    """Curvature along a unit of whitened features that is as good as none."""
+    return (_SINGULAR if model.penalty else _SEPARATED) * float(rows.targets.weight.sum())
 
 
 def _weakest(factor: Tensor) -> tuple[float, Tensor]:
