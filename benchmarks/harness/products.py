@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.worker import limit_threads
+from harness.worker import thread_limit
 from problems import embedded
 from softplex.losses import CrossEntropy
 from softplex.streaming import Features, Targets, as_features, linear_loss_and_gradient
@@ -50,8 +50,7 @@ class Timed:
 
 def measure(shape: Shape, rounds: int, threads: int) -> Timed:
     """Time a shape in a process of its own, with its number of threads."""
-    limit_threads(threads)
-    with get_context("spawn").Pool(1) as pool:
+    with thread_limit(threads), get_context("spawn").Pool(1) as pool:
         return pool.apply(_measure, (shape, rounds, threads))
 
 

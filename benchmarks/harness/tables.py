@@ -20,13 +20,13 @@ def outcome_cells(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 def _cells(outcome: Outcome, ours: float) -> tuple[str, ...]:
     best = outcome.best
     if best is None:
-        return (outcome.name, "-", "-", outcome.why_not, "-", "-", "-", "-")
+        return (outcome.name, *["-"] * (len(HEADER) - 1))
     reached = outcome.reached or not outcome.comparable
     gap = "none" if best.relative_gap is None else f"gap {best.relative_gap:.1e}, {best.status}"
     return (
         outcome.name,
         f"{best.seconds:.3g}" if reached else f"({best.seconds:.3g})",
-        f"{best.seconds / ours:.3g}" if reached else "-",
+        f"{best.seconds / ours:.3g}" if reached and math.isfinite(ours) else "-",
         "another objective" if best.suboptimality is None else f"{best.suboptimality:.1e}",
         gap,
         "-" if best.iterations is None else f"{best.iterations:,}",
@@ -39,7 +39,9 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     """Who did not get there, and what the fits said of themselves."""
     lines = []
     for outcome in outcomes:
-        if outcome.best is not None and not outcome.reached:
+        if outcome.best is None:
+            lines.append(f"{outcome.name}: {outcome.why_not}")
+        elif not outcome.reached:
             lines.append(
                 f"{outcome.name}: not reached, best {outcome.best.suboptimality:.1e} after "
                 f"{outcome.seconds:.3g} s; {outcome.why_not}"

@@ -43,10 +43,19 @@ class Failure:
     message: str
 
 
-def limit_threads(threads: int) -> None:
-    """Ask the libraries of processes yet to be started for this many threads."""
-    for variable in _THREAD_VARIABLES:
-        os.environ[variable] = str(threads)
+@contextmanager
+def thread_limit(threads: int) -> Iterator[None]:
+    """Ask the libraries of processes that are started within for this many threads."""
+    before = {variable: os.environ.get(variable) for variable in _THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    try:
+        yield
+    finally:
+        for variable, value in before.items():
+            if value is None:
+                del os.environ[variable]
+            else:
+                os.environ[variable] = value
 
 
 class StoredProblem:
@@ -80,13 +89,13 @@ class Runner:
     """
 
     def __init__(self, candidate: Candidate, stored: StoredProblem, threads: int) -> None:
-        limit_threads(threads)
         context = get_context("spawn")
         self._ours, theirs = context.Pipe()
         bare = replace(stored.problem, X=None)
         job = (theirs, candidate, bare, stored.folder, threads)
         self._process = context.Process(target=_serve, args=job, daemon=True)
-        self._process.start()
+        with thread_limit(threads):
+            self._process.start()
         theirs.close()
         ready = self._receive(None)
         self.failure = ready if isinstance(ready, Failure) else None
