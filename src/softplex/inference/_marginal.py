@@ -108,7 +108,8 @@ class MarginalEffects:
         intervals = self.confidence_intervals(level)
         tail = 50.0 * (1.0 - level)
         heads = ("effect", "std. error", "z", "P > |z|", f"{tail:.4g} %", f"{100 - tail:.4g} %")
-        lines = ["Average marginal effects: changes of probability per unit, or from 0 to 1 (*)"]
+        starred = ", or from 0 to 1 (*)" if self.discrete else ""
+        lines = [f"Average marginal effects: changes of probability per unit{starred}"]
         for c, label in enumerate(self.classes):
             cells: list[tuple[str, ...]] = [("", *heads)]
             for j, name in enumerate(self.feature_names):
