@@ -299,17 +299,18 @@ def _mean_start(fits: FoldFits, walk: Walk) -> Start:
 
 def _warn_of_gaps(path: RegularisationPath, tol: float) -> None:
     """Say once how many fits along the path ended above the asked gap."""
-    above = path.relative_gaps > tol
+    ended = [status for row in path.statuses for status in row]
+    above = np.array([status not in (None, Status.CONVERGED) for status in ended])
     if above.any():
-        place, fold = np.unravel_index(np.nanargmax(path.relative_gaps), above.shape)
-        status = path.statuses[place][fold]
-        fits = int(path.is_reached.sum()) * above.shape[1]
+        gaps = np.where(above, np.nan_to_num(path.relative_gaps.ravel(), nan=np.inf), -1.0)
+        worst = int(gaps.argmax())
+        place, fold = divmod(worst, path.fold_scores.shape[1])
         warnings.warn(
-            f"SoftmaxClassifierCV: {int(above.sum())} of {fits} fits along the path stopped above "
-            f"path_tol={tol:.2g}, the worst at a relative duality gap of "
-            f"{path.relative_gaps[place, fold]:.2g} (C = {path.Cs[place]:.4g}, fold {fold}). "
-            f"{status.sentence if status else ''} Their scores may differ from those of the "
-            "optimum; path_.relative_gaps names them.",
+            f"SoftmaxClassifierCV: {int(above.sum())} of {path.fold_scores.shape[1]} x "
+            f"{int(path.is_reached.sum())} fits along the path stopped above path_tol={tol:.2g}, "
+            f"the worst at a relative duality gap of {gaps[worst]:.2g} (C = "
+            f"{path.Cs[place]:.4g}, fold {fold}). {ended[worst]} Their scores may differ "
+            "from those of the optimum; path_.relative_gaps names them.",
             GapNotReached,
             stacklevel=3,
         )

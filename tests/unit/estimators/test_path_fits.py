@@ -169,7 +169,7 @@ def test_verbose_says_a_line_for_each_value(capsys: pytest.CaptureFixture[str]) 
 
 def test_fits_above_the_asked_gap_are_said_once() -> None:
     model = SoftmaxClassifierCV(GRID, cv=3, max_iter=1, refit=False)
-    with pytest.warns(GapNotReached, match=r"\d of 9 fits along the path .* path_tol") as said:
+    with pytest.warns(GapNotReached, match=r"\d of 3 x 3 fits along the path .* path_tol") as said:
         model.fit(X, Y)
     assert len(said) == 1
     assert Status.MAX_ITER in {status for row in model.path_.statuses for status in row}
