@@ -78,11 +78,25 @@ class RidgeObjective:
         """rho with the penalty ``1/2 sum_j rho_j ||V_j||^2`` in the solver's coordinates."""
         return self.quadratic * self.coordinates.penalty_weight
 
+    def user_parameters(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Give weight and bias in the coordinates of the features."""
+        if self.transformed:
+            return theta[:, :-1], theta[:, -1]
+        return self.coordinates.to_user(theta)
+
+    def inner_block(self, rows: slice) -> Tensor:
+        """Give some rows of dense features in the solver's coordinates."""
+        if not isinstance(self.features, DenseFeatures):
+            raise SolverRefused("Rows in the solver's coordinates need dense features.")
+        block = self.features.block(rows)
+        if self.transformed:
+            return block
+        shift, scale = self.coordinates.shift, self.coordinates.scale
+        return (block - shift.to(block.dtype)) / scale.to(block.dtype)
+
     def __call__(self, theta: Tensor) -> Point:
         """Evaluate at theta."""
-        weight, bias = (
-            (theta[:, :-1], theta[:, -1]) if self.transformed else self.coordinates.to_user(theta)
-        )
+        weight, bias = self.user_parameters(theta)
         loss, weight_gradient, bias_gradient = linear_loss_and_gradient(
             self.features, weight, bias, self.targets, self.loss
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from scipy.linalg import lapack
 from torch import Tensor
 
 # Shares of the diagonal to add, the smallest that works: rounding is relative to the diagonal.
@@ -21,3 +22,17 @@ def damped_cholesky(matrix: Tensor) -> Tensor:
         if int(info) == 0:
             return factor
     return torch.diag(diagonal.clamp_min(torch.finfo(matrix.dtype).tiny).sqrt())
+
+
+def cholesky_in_place(matrix: Tensor) -> Tensor | None:
+    """Turn a symmetric matrix into its lower factor without a copy; None where it has none.
+
+    Only the lower triangle is read, and only it holds the factor then.
+    """
+    if matrix.device.type != "cpu":
+        factor, info = torch.linalg.cholesky_ex(matrix)
+        return None if int(info) else factor
+    routine = lapack.spotrf if matrix.dtype == torch.float32 else lapack.dpotrf
+    # LAPACK counts by columns: what it sees is the transpose, whose upper triangle is ours below.
+    _, failed = routine(matrix.numpy().T, lower=0, clean=0, overwrite_a=1)
+    return None if failed else matrix

@@ -15,48 +15,24 @@ whitened preconditioner; on Fashion-MNIST the blocks take a quarter of its itera
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from softplex.objective import RidgeObjective
 from softplex.solvers._cholesky import damped_cholesky
-from softplex.solvers._preconditioner import (
-    Preconditioner,
-    gram_is_affordable,
-    make_preconditioner,
-)
+from softplex.solvers._preconditioner import Preconditioner, gram_is_affordable
 from softplex.streaming import contrast_curvature, mean_class_covariance
 
 # Numbers in all blocks together; 20 million take 80 MB.
 _MAX_BLOCK_NUMBERS = 20_000_000
 # Evaluations after which a fit is taken to be a long one.
 _LONG = 15
+# The curvatures of the rows along all contrasts may take this share of the data.
+_SHARE_OF_DATA = 0.125
 # The share of the curvature that the rows of a block hold; the others would cost as much again.
 _BULK = 0.98
-# The blocks are built again when the fit has come to this many times the evaluations.
-_AGAIN = 5
-
-
-class Metric:
-    """The preconditioner of a fit, which gives way to contrasts once the fit proves to be long.
-
-    Parameters
-    ----------
-    objective : RidgeObjective
-        What is minimised.
-    """
-
-    def __init__(self, objective: RidgeObjective) -> None:
-        self.preconditioner = make_preconditioner(objective)
-        self._next = evaluations_worth_contrasts(objective)
-
-    def renew(self, objective: RidgeObjective, theta: Tensor, evaluations: int) -> bool:
-        """Build the blocks where the solver stands, if it is time; say whether it was."""
-        if self._next is None or evaluations < self._next:
-            return False
-        self.preconditioner = contrast_preconditioner(objective, theta)
-        self._next = _AGAIN * evaluations
-        return True
 
 
 def evaluations_worth_contrasts(objective: RidgeObjective) -> int | None:
@@ -79,8 +55,8 @@ def contrast_preconditioner(objective: RidgeObjective, theta: Tensor) -> Precond
     # A block is inverted through its factor, so it stays positive definite in float32 too.
     roots = torch.stack(
         [
-            _inverse_root(_block(objective, theta, contrast), jitter=1e-6 if single else 1e-10)
-            for contrast in contrasts.T
+            _inverse_root(_block(objective, curvature), jitter=1e-6 if single else 1e-10)
+            for curvature in _curvatures(objective, theta, contrasts)
         ]
     )
 
@@ -98,17 +74,26 @@ def _contrasts(objective: RidgeObjective, theta: Tensor) -> Tensor:
     r = len(theta)
     if r < objective.targets.n_classes:  # one column for two classes is a contrast already
         return torch.ones(1, 1, dtype=torch.float64, device=theta.device)
-    weight, bias = _user_parameters(objective, theta)
+    weight, bias = objective.user_parameters(theta)
     covariance = mean_class_covariance(objective.features, weight, bias, objective.targets)
     vectors: Tensor = torch.linalg.eigh(covariance).eigenvectors
     return vectors[:, 1:]
 
 
-def _block(objective: RidgeObjective, theta: Tensor, contrast: Tensor) -> Tensor:
+def _curvatures(objective: RidgeObjective, theta: Tensor, contrasts: Tensor) -> Iterator[Tensor]:
+    """The curvature of each row along each contrast, ``(n,)``; few at a time if they are many."""
+    features = objective.features
+    weight, bias = objective.user_parameters(theta)
+    at_once = max(1, int(_SHARE_OF_DATA * features.d))
+    for start in range(0, contrasts.shape[1], at_once):
+        few = contrasts[:, start : start + at_once]
+        yield from contrast_curvature(features, weight, bias, objective.targets, few)
+
+
+def _block(objective: RidgeObjective, curvature: Tensor) -> Tensor:
     """A_m in the coordinates of the solver, ``(d + 1, d + 1)``."""
     features, coordinates = objective.features, objective.coordinates
-    weight, bias = _user_parameters(objective, theta)
-    curvature = _bulk(contrast_curvature(features, weight, bias, objective.targets, contrast))
+    curvature = bulk(curvature.to(torch.float64))
     gram, total = features.gram(curvature), curvature.sum()
     sums = features.weighted_sum(curvature)
     if not objective.transformed:
@@ -121,7 +106,7 @@ def _block(objective: RidgeObjective, theta: Tensor, contrast: Tensor) -> Tensor
     return torch.cat([torch.cat([gram, column], 1), torch.cat([column.T, total.view(1, 1)], 1)])
 
 
-def _bulk(curvature: Tensor) -> Tensor:
+def bulk(curvature: Tensor) -> Tensor:
     """Leave out the rows that hold little of the curvature, which are most, and keep its sum."""
     ordered = curvature.sort(descending=True).values
     held = ordered.cumsum(0)
@@ -140,9 +125,3 @@ def _inverse_root(block: Tensor, *, jitter: float) -> Tensor:
     eye = torch.eye(len(lower), dtype=lower.dtype, device=lower.device)
     inverse: Tensor = torch.linalg.solve_triangular(lower, eye, upper=False)
     return inverse.mul_(unit).to(torch.float32)
-
-
-def _user_parameters(objective: RidgeObjective, theta: Tensor) -> tuple[Tensor, Tensor]:
-    if objective.transformed:
-        return theta[:, :-1], theta[:, -1]
-    return objective.coordinates.to_user(theta)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from softplex.objective import Point, RidgeObjective, Status
-from softplex.solvers._contrasts import Metric
 from softplex.solvers._linesearch import Trial, search
+from softplex.solvers._metric import Metric
 from softplex.solvers._preconditioner import Preconditioner
 from softplex.solvers._result import Iteration
 

@@ -1,14 +1,19 @@
-r"""Approximate inverse Hessians of a ridge-penalised linear head.
+r"""Approximate inverse Hessians of a ridge-penalised linear head, diagonal in a basis.
 
-At zero weights the Hessian of class k in the solver's coordinates is
-:math:`c_k G + diag(\rho)` with :math:`c_k = \bar p_k (1 - \bar p_k)`, G the weighted Gram matrix
+At zero weights the Hessian of class a in the solver's coordinates is
+:math:`c_a G + diag(\rho)` with :math:`c_a = \bar p_a (1 - \bar p_a)`, G the weighted Gram matrix
 and rho the penalty weights. One generalised eigenproblem inverts it for all classes at once: with
 :math:`B = \bar c\, G + diag(\rho) = L L^T` and :math:`L^{-1} diag(\rho) L^{-T} = Q \Omega Q^T`,
-the columns of :math:`T = L^{-T} Q` turn it into :math:`(c_k / \bar c)(1 - \omega) + \omega`. B has
+the columns of :math:`T = L^{-T} Q` turn it into :math:`(c_a / \bar c)(1 - \omega) + \omega`. B has
 a diagonal near 1 whatever the units of the columns, so this holds for badly scaled data, where the
 eigenvalues of G itself would drown in rounding.
 
-Where the Gram matrix is too large, its diagonal stands in for it.
+Where the Gram matrix is too large, the features themselves are the basis.
+
+As the fit goes on, the curvature of each class in each direction of the basis,
+:math:`h_{am} = \sum_i s_i p_{ia} (1 - p_{ia}) (t_m^T x_i)^2`, moves away from that at zero
+weights. It costs about one evaluation to measure again (George et al. 2018, "Fast approximate
+natural gradient descent in a Kronecker-factored eigenbasis", do the same for networks).
 """
 
 from __future__ import annotations
@@ -21,10 +26,12 @@ from torch import Tensor
 
 from softplex.objective import RidgeObjective
 from softplex.solvers._cholesky import damped_cholesky
-from softplex.streaming import Features
+from softplex.streaming import Features, class_curvature
 
 # The eigenproblem costs about 10 d^3 operations: at this size about as much as the rest of a fit.
 _MAX_GRAM_SIZE = 2000
+# Curvatures below these shares of the largest, or of the mean, grow with the next step.
+_RARE_CLASS, _FLAT = 0.05, 1e-3
 
 
 @dataclass(frozen=True)
@@ -37,12 +44,48 @@ class Preconditioner:
         ``(r, d + 1)`` to the same shape.
     smallest_scale : float
         How small a factor the curvature met on the way may put on it. The curvature falls as the
-        classes are told apart, so a whitened one may grow; a diagonal one, which knows the units
-        of the columns and not how they work together, may shrink too.
+        classes are told apart, so a whitened one of zero weights may grow; the others may shrink
+        too.
     """
 
     apply: Callable[[Tensor], Tensor]
     smallest_scale: float
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Directions of the features in which Gram matrix and penalty are both diagonal.
+
+    Parameters
+    ----------
+    transform : tensor (d, d) or None
+        Its columns; None where each feature is a direction.
+    gram, penalty : tensors (d,)
+        The two diagonals.
+    """
+
+    transform: Tensor | None
+    gram: Tensor
+    penalty: Tensor
+
+    def preconditioner(
+        self, curvature: Tensor, intercept_curvature: Tensor, smallest_scale: float
+    ) -> Preconditioner:
+        """Invert ``curvature (r, d) + penalty`` in this basis."""
+        inverse, transform = 1.0 / (curvature + self.penalty), self.transform
+
+        def apply(gradient: Tensor) -> Tensor:
+            weights = gradient[:, :-1]
+            if transform is None:
+                weights = weights * inverse
+            else:
+                weights = ((weights @ transform) * inverse) @ transform.T
+            intercept = gradient[:, -1] / intercept_curvature
+            direction = torch.cat([weights, intercept[:, None]], 1)
+            # Adding a vector to every class changes no probability: stay where the sum is zero.
+            return direction.sub_(direction.mean(0)) if len(direction) > 1 else direction
+
+        return Preconditioner(apply, smallest_scale)
 
 
 def gram_is_affordable(features: Features) -> bool:
@@ -50,33 +93,50 @@ def gram_is_affordable(features: Features) -> bool:
     return features.d <= min(_MAX_GRAM_SIZE, 4 * features.n)
 
 
-def make_preconditioner(objective: RidgeObjective) -> Preconditioner:
-    """Choose by size: whitening where the Gram matrix is affordable, else its diagonal."""
-    features = objective.features
-    total = float(objective.targets.weight.sum())
+def make_basis(objective: RidgeObjective) -> Basis:
+    """Choose by size: whitening where the Gram matrix is affordable, else the features."""
+    total, rho = float(objective.targets.weight.sum()), objective.penalty_weight
+    if not gram_is_affordable(objective.features):
+        # In these coordinates every column has unit mean square.
+        return Basis(None, torch.full_like(rho, total), rho)
+    single = objective.features.dtype == torch.float32
+    # The jitter exceeds the rounding of a Gram matrix of unit diagonal.
+    mean_curvature = float(_floored(objective.class_curvature).mean())
+    return _whitened(_gram(objective), mean_curvature, rho, jitter=1e-6 if single else 1e-10)
+
+
+def first_preconditioner(objective: RidgeObjective, basis: Basis) -> Preconditioner:
+    """The curvature at zero weights."""
     curvature = _floored(objective.class_curvature)
-    rho = objective.penalty_weight
-    whiten = gram_is_affordable(features)
-    if whiten:
-        single = features.dtype == torch.float32
-        # The jitter exceeds the rounding of a Gram matrix of unit diagonal.
-        weights = _whitened(_gram(objective), curvature, rho, jitter=1e-6 if single else 1e-10)
-    else:
-        weights = _diagonal(total, curvature, rho)
-    intercept_curvature = curvature * total
+    total = float(objective.targets.weight.sum())
+    smallest_scale = 0.0 if basis.transform is None else 1.0
+    return basis.preconditioner(curvature[:, None] * basis.gram, curvature * total, smallest_scale)
 
-    def apply(gradient: Tensor) -> Tensor:
-        intercept = gradient[:, -1] / intercept_curvature
-        direction = torch.cat([weights(gradient[:, :-1]), intercept[:, None]], 1)
-        # Adding a vector to every class changes no probability: stay where the sum is zero.
-        return direction - direction.mean(0) if len(direction) > 1 else direction
 
-    return Preconditioner(apply, smallest_scale=1.0 if whiten else 0.0)
+def renewed_preconditioner(
+    objective: RidgeObjective, basis: Basis, theta: Tensor
+) -> Preconditioner:
+    """The curvature at some parameters, in the same basis."""
+    weight, bias = objective.user_parameters(theta)
+    inner = objective.coordinates
+    transform, shift = basis.transform, torch.zeros_like(inner.shift)
+    if not objective.transformed and transform is None:
+        shift = inner.shift
+    elif not objective.transformed and transform is not None:
+        transform = transform / inner.scale[:, None]
+        shift = inner.shift @ transform
+    curvature, totals = class_curvature(
+        objective.features, weight, bias, objective.targets, transform, shift
+    )
+    if not objective.transformed and transform is None:
+        curvature /= inner.scale.square()
+    floor = _FLAT * float(curvature.mean())
+    return basis.preconditioner(curvature.clamp_min(max(floor, 0.0)), _floored(totals), 0.0)
 
 
 def _floored(curvature: Tensor) -> Tensor:
     """Keep rare classes, whose curvature grows as soon as they are fitted, from huge steps."""
-    return curvature.clamp_min(0.05 * float(curvature.max()))
+    return curvature.clamp_min(_RARE_CLASS * float(curvature.max()))
 
 
 def _gram(objective: RidgeObjective) -> Tensor:
@@ -89,12 +149,9 @@ def _gram(objective: RidgeObjective) -> Tensor:
     return centred / torch.outer(scale, scale)
 
 
-def _whitened(
-    gram: Tensor, curvature: Tensor, rho: Tensor, *, jitter: float
-) -> Callable[[Tensor], Tensor]:
-    mean_curvature = float(curvature.mean())
+def _whitened(gram: Tensor, mean_curvature: float, rho: Tensor, *, jitter: float) -> Basis:
     size = mean_curvature * gram + torch.diag(rho)
-    unit = size.diagonal().rsqrt()
+    unit = size.diagonal().clamp_min(torch.finfo(size.dtype).tiny).rsqrt()
     # The unit diagonal makes the jitter mean the same for every column.
     balanced = size * torch.outer(unit, unit)
     balanced.diagonal().add_(jitter)
@@ -104,12 +161,4 @@ def _whitened(
     omega, rotation = torch.linalg.eigh(0.5 * (inner + inner.T))
     omega = omega.clamp(0.0, 1.0)
     transform = unit[:, None] * torch.linalg.solve_triangular(lower.T, rotation, upper=True)
-    ratio = (curvature / mean_curvature)[:, None]
-    inverse = 1.0 / (ratio * (1.0 - omega) + omega)
-    return lambda gradient: ((gradient @ transform) * inverse) @ transform.T
-
-
-def _diagonal(total: float, curvature: Tensor, rho: Tensor) -> Callable[[Tensor], Tensor]:
-    # In these coordinates every column has unit mean square, so the Gram diagonal is the total.
-    inverse = 1.0 / (curvature[:, None] * total + rho)
-    return lambda gradient: gradient * inverse
+    return Basis(transform, (1.0 - omega) / mean_curvature, omega)

@@ -22,8 +22,8 @@ from softplex.objective import (
     certified_gap,
 )
 from softplex.penalties import PenaltyParts
-from softplex.solvers._contrasts import Metric
 from softplex.solvers._lbfgs import Progress, lbfgs
+from softplex.solvers._metric import Metric
 from softplex.solvers._newton import newton
 from softplex.solvers._result import Iteration, Solution
 from softplex.streaming import DenseFeatures, Features, Targets, as_features
@@ -107,7 +107,7 @@ def solve_ridge(
     """
     precise = _precise_objective(problem)
     working = _working_objective(problem, precise)
-    theta = precise.coordinates.from_user(*(start or _default_start(problem)))
+    theta = _centred(precise.coordinates.from_user(*(start or _default_start(problem))))
     progress = Progress(max_iter, report)
     metric = None if _newton_pays(problem) else Metric(working)
 

@@ -1,7 +1,17 @@
 """Features times weights, in blocks of rows that fit the cache."""
 
-from softplex.streaming._curvature import contrast_curvature, mean_class_covariance
-from softplex.streaming._features import DenseFeatures, Features, SparseFeatures, as_features
+from softplex.streaming._curvature import (
+    class_curvature,
+    contrast_curvature,
+    mean_class_covariance,
+)
+from softplex.streaming._features import (
+    DenseFeatures,
+    Features,
+    SparseFeatures,
+    as_features,
+    self_product,
+)
 from softplex.streaming._hessian import linear_hessian
 from softplex.streaming._linear import (
     Targets,
@@ -16,10 +26,12 @@ __all__ = [
     "SparseFeatures",
     "Targets",
     "as_features",
+    "class_curvature",
     "contrast_curvature",
     "linear_hessian",
     "linear_loss_and_gradient",
     "linear_scores",
     "mean_class_covariance",
     "score_blocks",
+    "self_product",
 ]

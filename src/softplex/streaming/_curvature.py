@@ -27,18 +27,58 @@ def mean_class_covariance(
     return torch.diag(total) - products
 
 
+def class_curvature(
+    features: Features,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Targets,
+    basis: Tensor | None,
+    shift: Tensor,
+) -> tuple[Tensor, Tensor]:
+    r"""Give the curvature of each class's score in a basis of the features, and in its intercept.
+
+    .. math:: h_{am} = \sum_i s_i\, p_{ia} (1 - p_{ia})\, (t_m^T x_i - o_m)^2
+
+    Parameters
+    ----------
+    features, weight, bias, targets
+        The linear head, r score columns, over data.
+    basis : tensor (d, m) or None
+        Columns t_m; without one the features stand for themselves.
+    shift : tensor (m,)
+        The offsets o_m.
+
+    Returns
+    -------
+    tensors (r, m) and (r,), float64
+        The second is the sum of the weights :math:`s_i p_{ia} (1 - p_{ia})`.
+    """
+    first = targets.n_classes - len(weight)
+    curvature = torch.zeros(len(weight), len(shift), dtype=torch.float64, device=features.device)
+    totals = torch.zeros(len(weight), dtype=torch.float64, device=features.device)
+    for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
+        p = torch.softmax(scores, 1).T[first:]
+        weighted = p * (1.0 - p) * targets.weight[rows].to(p.dtype)
+        features.add_squares(rows, weighted, basis, shift, curvature)
+        totals += weighted.sum(1, dtype=torch.float64)
+    return curvature, totals
+
+
 def contrast_curvature(
-    features: Features, weight: Tensor, bias: Tensor, targets: Targets, contrast: Tensor
+    features: Features, weight: Tensor, bias: Tensor, targets: Targets, contrasts: Tensor
 ) -> Tensor:
-    r"""Give :math:`s_i\, u^T C_i u` for a contrast u ``(r,)``, ``(n,)`` in float64.
+    r"""Give :math:`s_i\, u_m^T C_i u_m` for contrasts u_m, the columns ``(r, m)``, as ``(m, n)``.
 
     It is the variance of u under p, times the weight. With one score column for two classes, u has
     the entry of the second class alone.
     """
-    u = torch.nn.functional.pad(contrast, (targets.n_classes - len(contrast), 0))
-    out = torch.empty(features.n, dtype=torch.float64, device=features.device)
+    whole = torch.nn.functional.pad(contrasts, (0, 0, targets.n_classes - len(contrasts), 0))
+    shape = (contrasts.shape[1], features.n)
+    out = torch.empty(shape, dtype=features.dtype, device=features.device)
     for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
         p = torch.softmax(scores, 1)
-        mean = p @ u.to(p.dtype)
-        out[rows] = (p * (u.to(p.dtype) - mean[:, None]).square()).sum(1)
-    return out.mul_(targets.weight)
+        u = whole.to(p.dtype)
+        for place, contrast in enumerate(u.T):
+            deviation = contrast - (p @ contrast)[:, None]
+            out[place, rows] = (p * deviation.square_()).sum(1)
+    return out.mul_(targets.weight.to(out.dtype))

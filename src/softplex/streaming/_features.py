@@ -46,6 +46,15 @@ class Features(ABC):
         """Add ``left (k, rows) @ X[rows]`` to ``out (k, d)``, which is float64."""
 
     @abstractmethod
+    def add_squares(
+        self, rows: slice, left: Tensor, basis: Tensor | None, shift: Tensor, out: Tensor
+    ) -> None:
+        """Add ``left (k, rows) @ (X[rows] basis - shift)^2`` to ``out (k, m)``, in float64.
+
+        Without a basis the columns stand for themselves.
+        """
+
+    @abstractmethod
     def moments(self, row_weight: Tensor) -> tuple[Tensor, Tensor]:
         """Give the weighted mean and mean square of each column, in float64."""
 
@@ -99,6 +108,13 @@ class DenseFeatures(Features):
     def add_product(self, rows: slice, left: Tensor, out: Tensor) -> None:
         out.add_(left @ self.block(rows))
 
+    def add_squares(
+        self, rows: slice, left: Tensor, basis: Tensor | None, shift: Tensor, out: Tensor
+    ) -> None:
+        block = self.block(rows)
+        moved = block if basis is None else block @ basis.to(self.dtype)
+        out.add_(left @ (moved - shift.to(self.dtype)).square_())
+
     def moments(self, row_weight: Tensor) -> tuple[Tensor, Tensor]:
         total = row_weight.sum()
         mean = torch.zeros(self.d, dtype=torch.float64, device=self.device)
@@ -116,7 +132,7 @@ class DenseFeatures(Features):
         out = torch.zeros(self.d, self.d, dtype=torch.float64, device=self.device)
         root = row_weight.sqrt().to(self.dtype)
         kept = torch.nonzero(row_weight).squeeze(1)
-        for part in _slices(len(kept), 16 * _MAX_ROWS):
+        for part in _slices(len(kept), 4 * _MAX_ROWS):
             whole = len(kept) == self.n
             rows = part if whole else kept[part]
             out += self_product(self.block(rows) * root[rows, None])
@@ -162,6 +178,28 @@ class SparseFeatures(Features):
 
     def add_product(self, rows: slice, left: Tensor, out: Tensor) -> None:
         out.add_((self._pairs[rows.start][2] @ left.T.contiguous()).T)
+
+    def add_squares(
+        self, rows: slice, left: Tensor, basis: Tensor | None, shift: Tensor, out: Tensor
+    ) -> None:
+        if basis is None:
+            # (x - t)^2 = x^2 - 2 t x + t^2, the squares on the places of the non-zeros.
+            transposed, column = self._pairs[rows.start][2], left.T.contiguous()
+            squares = torch.sparse_csr_tensor(
+                transposed.crow_indices(),
+                transposed.col_indices(),
+                transposed.values().square(),
+                transposed.shape,
+                check_invariants=False,
+            )
+            out.add_((squares @ column).T)
+            out.sub_(2.0 * shift * (transposed @ column).T)
+            out.add_(torch.outer(left.sum(1, dtype=torch.float64), shift.square()))
+            return
+        for part in _slices(rows.stop - rows.start, _MAX_ROWS):
+            block = self._matrix[rows.start + part.start : rows.start + part.stop].toarray()
+            moved = to_tensor(block, device=self.device).to(self.dtype) @ basis.to(self.dtype)
+            out.add_(left[:, part] @ (moved - shift.to(self.dtype)).square_())
 
     def moments(self, row_weight: Tensor) -> tuple[Tensor, Tensor]:
         weight = row_weight.cpu().numpy()
