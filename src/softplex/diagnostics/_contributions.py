@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from softplex._arrays import to_numpy
-from softplex._checks import check_finite, check_number, did_you_mean
-from softplex.data import TableClassifier, as_table
-from softplex.diagnostics._linear import LinearWeights, linear_weights
+from softplex._checks import check_number, did_you_mean
+from softplex.diagnostics._linear import LinearRows, linear_rows
 from softplex.diagnostics._terms import ScoreTerms, score_terms
 from softplex.diagnostics._values import FloatArray, frozen
-from softplex.estimators import CalibratedClassifier
 from softplex.exceptions import InvalidInput
 
 if TYPE_CHECKING:
@@ -159,15 +154,6 @@ class Contributions:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Linear:
-    """A linear classifier with the features that reach it."""
-
-    classes: tuple[Any, ...]
-    X: Any
-    part: LinearWeights
-
-
 def contributions(
     model: Any, X: Any, *, baseline: Any = None, between: tuple[Any, Any] | None = None
 ) -> Contributions:
@@ -221,7 +207,7 @@ def contributions(
     >>> parts.top(1)[0][0].terms[0].feature  # petal length sets the first flower apart
     'feature 2'
     """
-    linear = _linear(model, X, None)
+    linear = linear_rows(model, X)
     point = _baseline(baseline, linear.X)
     weights, intercepts, columns = _columns(linear, between)
     return Contributions(
@@ -234,94 +220,6 @@ def contributions(
         weights=frozen(weights),
         base_values=frozen(weights @ point + intercepts),
     )
-
-
-def _linear(model: Any, X: Any, names: tuple[str, ...] | None) -> _Linear:
-    """Follow the rows to the linear part."""
-    if isinstance(model, TableClassifier):
-        return _linear(model.classifier, _encoded(model, X), model.feature_names)
-    if isinstance(model, CalibratedClassifier):
-        check_is_fitted(model)
-        inner = _linear(model.estimator_, X, names)
-        return _cooled(inner, float(model.calibrator_.temperature_))
-    if isinstance(model, Pipeline):
-        check_is_fitted(model)
-        return _linear(model[-1], model[:-1].transform(X), _names_out(model[:-1]))
-    if not hasattr(model, "classes_"):
-        raise InvalidInput(
-            f"contributions needs a fitted linear classifier, but got {type(model).__name__}."
-        )
-    _refuse_other_columns(model, X)
-    matrix = _matrix(X)
-    wanted = np.shape(getattr(model, "coef_", ()))
-    part = linear_weights(model, matrix.shape[1], names)
-    if part is None and len(wanted) == 2:
-        raise InvalidInput(
-            f"contributions needs the {wanted[1]} features that {type(model).__name__} was fitted "
-            f"on, but X has {matrix.shape[1]}."
-        )
-    classes = tuple(np.asarray(model.classes_).tolist())
-    if part is None or len(part.weights) not in (len(classes), 1 if len(classes) == 2 else 0):
-        raise InvalidInput(
-            f"contributions needs a linear classifier with one score a class, but "
-            f"{type(model).__name__} has none: its scores are not sums over features."
-        )
-    check_finite("contributions", matrix, part.names)
-    return _Linear(classes, matrix, part)
-
-
-def _encoded(model: TableClassifier, X: Any) -> Any:
-    encoded = model.encode(as_table(X))
-    if encoded.rejects:
-        reject = encoded.rejects[0]
-        raise InvalidInput(
-            f"contributions needs rows that can be read, but row {reject.row}, column "
-            f"{reject.column!r}: {reject.reason} Leave such rows out."
-        )
-    return encoded.X
-
-
-def _cooled(linear: _Linear, temperature: float) -> _Linear:
-    part = linear.part
-    present = np.isfinite(part.intercepts)
-    intercepts = np.where(present, np.where(present, part.intercepts, 0.0) / temperature, -np.inf)
-    cooled = LinearWeights(part.names, part.weights / temperature, intercepts)
-    return _Linear(linear.classes, linear.X, cooled)
-
-
-def _names_out(steps: Pipeline) -> tuple[str, ...] | None:
-    """Names of the features that leave the steps, where all of these can tell."""
-    try:
-        return tuple(map(str, steps.get_feature_names_out()))
-    except (AttributeError, NotFittedError, ValueError):
-        return None
-
-
-def _refuse_other_columns(model: Any, X: Any) -> None:
-    names = getattr(model, "feature_names_in_", None)
-    if names is not None and hasattr(X, "columns") and list(X.columns) != list(names):
-        raise InvalidInput(
-            "contributions needs the columns that the model was fitted on, in their order: "
-            f"{list(names)}, but got {list(X.columns)}."
-        )
-
-
-def _matrix(X: Any) -> Any:
-    values = to_numpy(X)
-    if sparse.issparse(values):
-        matrix = sparse.csr_matrix(values, dtype=np.float64, copy=True)
-        matrix.sum_duplicates()
-        return matrix
-    try:
-        values = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"contributions needs features that are numbers ({error}).") from error
-    if values.ndim != 2:
-        raise InvalidInput(
-            f"contributions needs rows of features, (n, d), but X has the shape {values.shape}. "
-            "Give one row as X[0:1]."
-        )
-    return values
 
 
 def _baseline(baseline: Any, X: Any) -> FloatArray:
@@ -351,7 +249,7 @@ def _baseline(baseline: Any, X: Any) -> FloatArray:
 
 
 def _columns(
-    linear: _Linear, between: tuple[Any, Any] | None
+    linear: LinearRows, between: tuple[Any, Any] | None
 ) -> tuple[FloatArray, FloatArray, tuple[Any, ...]]:
     """Weights, intercepts and labels of the score columns that were asked for."""
     weights, intercepts, classes = linear.part.weights, linear.part.intercepts, linear.classes
