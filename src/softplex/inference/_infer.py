@@ -95,8 +95,8 @@ def infer(
 ) -> Inference:
     r"""Give standard errors, tests and intervals for the coefficients of a fitted softmax.
 
-    .. math:: \mathrm{Cov}(\hat\theta) = \Big( \sum_i w_i\, (diag(p_i) - p_i p_i^T)_{-r,-r}
-              \otimes \tilde x_i \tilde x_i^T + \tfrac1C K \Big)^{-1}
+    .. math:: \mathrm{Cov}(\hat\theta) = \left( \sum_i w_i\, (diag(p_i) - p_i p_i^T)_{-r,-r}
+              \otimes \tilde x_i \tilde x_i^T + \tfrac1C K \right)^{-1}
 
     over the contrasts against the reference class r, with :math:`\tilde x = (x, 1)`. Without a
     penalty (``C=inf``) it is the inverse of the information. With one it is the covariance of the

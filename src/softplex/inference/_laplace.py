@@ -154,8 +154,8 @@ class LaplacePosterior:
     ) -> FloatArray:
         r"""Give class probabilities, averaged over the posterior, ``(n, k)``.
 
-        .. math:: p_c \propto \Big( \sum_j \exp\big(-(\mu_c - \mu_j) /
-                  \sqrt{1 + \tfrac{\pi}{8} s_{cj}^2} \big) \Big)^{-1}
+        .. math:: p_c \propto \left( \sum_j \exp\left(-(\mu_c - \mu_j) /
+                  \sqrt{1 + \tfrac{\pi}{8} s_{cj}^2} \right) \right)^{-1}
 
         for ``method="probit"``, with mean and variance of the differences of scores: MacKay's
         formula for two classes, and for more its extension by Lu, Ie and Sha (2020), which does not

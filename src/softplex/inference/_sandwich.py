@@ -1,6 +1,6 @@
 r"""The sandwich covariance: valid where rows are independent, though the model be wrong.
 
-.. math:: V = H^{-1} \Big( \sum_i f_i\, m_i^2\, g_i g_i^T \Big) H^{-1}, \qquad
+.. math:: V = H^{-1} \left( \sum_i f_i\, m_i^2\, g_i g_i^T \right) H^{-1}, \qquad
           g_i = (p_i - q_i) \otimes \tilde x_i
 
 with frequencies f and importances m of the rows (Huber 1967; White 1982, theorem 3.2). With
