@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "CalibratedClassifier": "softplex.estimators",
     "ModuleClassifier": "softplex.estimators",
+    "SVMClassifier": "softplex.estimators",
     "SoftmaxClassifier": "softplex.estimators",
     "SoftmaxClassifierCV": "softplex.estimators",
     "evaluate": "softplex.evaluation",

@@ -19,6 +19,7 @@ _HOMES: Final = {
     "LinearHead": "softplex.heads",
     "ModuleClassifier": "softplex.estimators",
     "RegularisationPath": "softplex.estimators",
+    "SVMClassifier": "softplex.estimators",
     "Schema": "softplex.data",
     "SoftmaxClassifier": "softplex.estimators",
     "SoftmaxClassifierCV": "softplex.estimators",

@@ -2,6 +2,7 @@
 
 from softplex.solvers._checkpoint import keeper, read_checkpoint, refuse_other_fit
 from softplex.solvers._examples import Examples, dense_rows
+from softplex.solvers._hinge import HingeProblem, solve_hinge
 from softplex.solvers._minibatch import Training, judged_rows, module_scores, train, train_once
 from softplex.solvers._result import Iteration, Solution
 from softplex.solvers._ridge import RidgeProblem, solve_ridge
@@ -21,6 +22,7 @@ __all__ = [
     "CheckpointStore",
     "Epoch",
     "Examples",
+    "HingeProblem",
     "Iteration",
     "MiniBatchProblem",
     "RidgeProblem",
@@ -36,6 +38,7 @@ __all__ = [
     "module_scores",
     "read_checkpoint",
     "refuse_other_fit",
+    "solve_hinge",
     "solve_ridge",
     "train",
     "train_once",
