@@ -257,12 +257,16 @@ def logistic_field_both_dtypes(problem: Problem) -> list[Candidate]:
 
 def text_field(problem: Problem) -> list[Candidate]:
     """The same, and LIBLINEAR, which solves k problems of one class against the rest."""
-    own = {"read": read_nothing, "ladder": (1e-4,), "comparable": False}
     return [
         *logistic_field_both_dtypes(problem),
-        Candidate("LIBLINEAR, logistic, one against the rest", make_liblinear_logistic, **own),
-        Candidate("LIBLINEAR, squared hinge, one against the rest", make_liblinear_svc, **own),
+        _one_against_the_rest("logistic", make_liblinear_logistic),
+        _one_against_the_rest("squared hinge", make_liblinear_svc),
     ]
+
+
+def _one_against_the_rest(loss: str, make: Callable[[Problem, float], Any]) -> Candidate:
+    name = f"LIBLINEAR, {loss}, one against the rest"
+    return Candidate(name, make, read_nothing, ladder=(1e-4,), comparable=False)
 
 
 def hinge_field(_: Problem) -> list[Candidate]:

@@ -59,8 +59,8 @@ def _measure(shape: Shape, rounds: int, threads: int) -> Timed:
     features, y = embedded(shape.n, shape.d, shape.k)
     X = torch.from_numpy(features)
     weight = torch.randn(shape.k, shape.d, generator=torch.Generator().manual_seed(0)) * 1e-2
-    best = {name: float("inf") for name, _ in _ways(X, y, weight)}
     ways = list(_ways(X, y, weight))
+    best = {name: float("inf") for name, _ in ways}
     for _ in range(1 + rounds):  # the first round warms up, and can but lose
         for name, way in ways:
             begin = time.perf_counter()

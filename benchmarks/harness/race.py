@@ -19,7 +19,7 @@ from harness.worker import Failure, Fit, Runner, StoredProblem
 # Fits that take longer than this are not repeated.
 QUICK_SECONDS = 30.0
 # A ladder as a whole may take this many times the limit of one fit.
-_LADDER_LIMITS = 3.0
+_LADDER_LIMITS = 2.0
 # A ladder ends when this many fits in a row came to the same point.
 _SAME = 3
 # Fits below the second that are repeated more often.

@@ -89,17 +89,20 @@ def _find(stored: StoredProblem, threads: int, limit: float) -> Bracket | Failur
                 best = fit
             if not isinstance(fit, Fit):
                 break
-            found = _judged(stored.problem, fit, limit)
-            if isinstance(best, Failure) or found.relative_gap < best.relative_gap:
-                best = found
+            best = _judged(stored.problem, fit, limit, best)
     finally:
         runner.close()
     return best
 
 
-def _judged(problem: Problem, fit: Fit, limit: float) -> Bracket:
+def _judged(problem: Problem, fit: Fit, limit: float, before: Bracket | Failure) -> Bracket:
+    """The best of this fit and of those before it: the highest bounds, the lowest values."""
     answer = fit.answer
     bounds = np.array(answer.lower_bounds)
     values = task_values(problem, answer.parameters)
+    if isinstance(before, Bracket):
+        bounds = np.maximum(bounds, before.bounds)
+        values = np.minimum(values, before.values)
     gap = suboptimality(values, bounds)
-    return Bracket(bounds.tolist(), values.tolist(), gap, fit.seconds, answer.status or "", limit)
+    status = answer.status or ""
+    return Bracket(bounds.tolist(), values.tolist(), gap, fit.seconds, status, limit)

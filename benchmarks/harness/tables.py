@@ -56,9 +56,12 @@ def verdict(outcomes: Sequence[Outcome], aim: float) -> str:
     ours, *peers = outcomes
     if not ours.reached:
         return f"softplex did not get there: {ours.why_not or 'no fit'} (aim: {aim:g} times)."
-    there = [peer for peer in peers if peer.reached and peer.comparable]
+    peers = [peer for peer in peers if peer.comparable]
+    if not any(peer.longest for peer in peers):
+        return f"No peer with the same objective took part (aim: {aim:g} times)."
+    there = [peer for peer in peers if peer.reached]
     if not there:
-        longest = max((peer.longest for peer in peers if peer.comparable), default=math.nan)
+        longest = max(peer.longest for peer in peers)
         return (
             f"No peer got there; the longest fit took {longest:.3g} s, "
             f"{longest / ours.seconds:.3g} times softplex's (aim: {aim:g} times)."

@@ -106,7 +106,8 @@ class Runner:
             self._ours.send(tolerance)
         except OSError:
             return Failure("the process is gone")
-        return self._receive(limit)
+        received: Fit | Failure | None = self._receive(limit)
+        return received
 
     def _receive(self, limit: float | None) -> Any:
         try:

@@ -33,6 +33,10 @@ def rung(seconds: float, reached: float | None = 1e-7) -> Rung:
     return Rung(1e-4, seconds, reached, 5, None, None, None, ())
 
 
+def done(name: str, seconds: float) -> Outcome:
+    return Outcome(name, True, rung(seconds), longest=seconds)
+
+
 def test_objective_of_zero_weights_is_known() -> None:
     zero = (np.zeros((3, 4)), np.zeros(3))
     assert objective(X, Y, zero, 2.0) == pytest.approx(2.0 * 150 * np.log(3.0), rel=1e-14)
@@ -127,9 +131,9 @@ def test_every_row_names_problems_that_exist() -> None:
 
 def test_tables_say_who_won_and_who_did_not_arrive() -> None:
     outcomes = [
-        Outcome("softplex", True, rung(0.5)),
-        Outcome("fast", True, rung(2.0)),
-        Outcome("slow", True, rung(4.0)),
+        done("softplex", 0.5),
+        done("fast", 2.0),
+        done("slow", 4.0),
         Outcome("late", False, rung(9.0, 1e-3), why_not="stopped after 10 s at tol 0.1"),
         Outcome("other", True, rung(0.1, None), comparable=False),
         Outcome("absent", False, None, why_not="left out: not installed"),
@@ -144,13 +148,12 @@ def test_tables_say_who_won_and_who_did_not_arrive() -> None:
 
 
 def test_verdicts_without_a_winner() -> None:
-    ours, failed = (
-        Outcome("softplex", True, rung(0.5)),
-        Outcome("softplex", False, None, why_not="x"),
-    )
+    ours, failed = done("softplex", 0.5), Outcome("softplex", False, None, why_not="x")
     late = Outcome("late", False, None, why_not="stopped", longest=10.0)
+    other = Outcome("other", True, rung(0.1, None), comparable=False, longest=0.1)
     assert verdict([ours, late], 5.0).startswith("No peer got there; the longest fit took 10 s, 20")
     assert verdict([failed, late], 5.0).startswith("softplex did not get there: x")
+    assert verdict([ours, other], 5.0).startswith("No peer with the same objective took part")
 
 
 def test_machine_is_described() -> None:
