@@ -6,6 +6,7 @@ replaced by the preconditioner; the iterates are those of plain L-BFGS in whiten
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from softplex.solvers._preconditioner import Preconditioner
 from softplex.solvers._result import Iteration
 
 HISTORY = 10
+# Iterations over which the pace of a fit is judged.
+_PACE = 10
 # Above this many parameters the curvature pairs are kept in float32: they only shape the steps.
 _FEW_PARAMETERS = 1 << 18
 
@@ -67,6 +70,17 @@ class Progress:
             size = _dot(change, preconditioner.apply(change))
             self.pairs.append(replace(newest, change_size=size))
 
+    def remaining(self, target: float) -> float:
+        """Evaluations until the gap falls to a target, at the pace of the last iterations."""
+        if len(self.history) <= _PACE or target <= 0.0:
+            return math.inf
+        gaps = [entry.gap for entry in self.history]
+        before, now = min(gaps[:-_PACE]), min(gaps)
+        if not 0.0 < now < before:
+            return math.inf
+        spent = self.evaluations - self.history[-_PACE - 1].evaluations
+        return max(0.0, spent * math.log(now / target) / math.log(before / now))
+
     def record(self, point: Point) -> None:
         """Note where the fit stands."""
         entry = Iteration(self.n_iter, self.evaluations, point.value, point.gap)
@@ -95,7 +109,8 @@ def lbfgs(
                 return point, Status.CONVERGED
             if progress.n_iter >= progress.max_iter:
                 return point, Status.MAX_ITER
-            if metric.renew(objective, point.theta, progress.evaluations):
+            remaining = progress.remaining(tol * abs(point.value))
+            if metric.renew(objective, point.theta, progress.evaluations, remaining):
                 progress.measure_anew(metric.preconditioner)
             direction = -_inverse_hessian(point.gradient, progress.pairs, metric.preconditioner)
             following = line_step(objective, point, direction, progress)

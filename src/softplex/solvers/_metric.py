@@ -3,12 +3,14 @@
 | preconditioner | costs about | pays |
 |---|---|---|
 | curvature at zero weights | a Gram matrix | at once |
-| the same basis, present curvature | one evaluation | early, and each time the count doubles |
+| the same basis, present curvature | 1 + d / 2k evaluations | early, then as the count doubles |
 | a block a contrast of classes | one Gram matrix a class | in longer fits of few classes |
 | all pairs of classes | two Gram matrices and one large factor | with hardly any penalty |
 """
 
 from __future__ import annotations
+
+import math
 
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from softplex.solvers._pairs import evaluations_worth_pairs, pairwise_preconditi
 from softplex.solvers._preconditioner import (
     first_preconditioner,
     make_basis,
+    renewal_cost,
     renewed_preconditioner,
 )
 
@@ -38,21 +41,31 @@ class Metric:
     def __init__(self, objective: RidgeObjective) -> None:
         self._basis = make_basis(objective)
         self.preconditioner = first_preconditioner(objective, self._basis)
-        self._renewal: int | None = _FIRST_RENEWAL
+        self._renewal: int | None = max(_FIRST_RENEWAL, 2 * renewal_cost(objective, self._basis))
         self._contrasts = evaluations_worth_contrasts(objective)
         self._pairs_cost = evaluations_worth_pairs(objective)
         self._pairs = None if self._pairs_cost is None else 2 * self._pairs_cost
 
-    def renew(self, objective: RidgeObjective, theta: Tensor, evaluations: int) -> bool:
-        """Build what is due where the solver stands; say whether anything was."""
-        if self._pairs is not None and self._pairs_cost and evaluations >= self._pairs:
+    def renew(
+        self,
+        objective: RidgeObjective,
+        theta: Tensor,
+        evaluations: int,
+        remaining: float = math.inf,
+    ) -> bool:
+        """Build what is due where the solver stands; say whether anything was.
+
+        What costs more than the evaluations that seem to remain is not built.
+        """
+        cost = self._pairs_cost
+        if self._pairs is not None and cost and evaluations >= self._pairs and remaining > cost:
             better = pairwise_preconditioner(objective, theta)
-            self._pairs = None if better is None else evaluations + self._pairs_cost
+            self._pairs = None if better is None else evaluations + cost
             self._contrasts = self._renewal = None
             if better is not None:
                 self.preconditioner = better
             return better is not None
-        if self._contrasts is not None and evaluations >= self._contrasts:
+        if self._contrasts is not None and min(evaluations, 2 * remaining) >= self._contrasts:
             self.preconditioner = contrast_preconditioner(objective, theta)
             self._contrasts, self._renewal = _CONTRASTS_AGAIN * evaluations, None
             return True

@@ -20,14 +20,12 @@ from torch import Tensor
 from softplex.objective import RidgeObjective
 from softplex.solvers._cholesky import cholesky_in_place
 from softplex.solvers._contrasts import bulk
-from softplex.solvers._preconditioner import Preconditioner
+from softplex.solvers._preconditioner import THIN, Preconditioner
 from softplex.streaming import DenseFeatures, self_product
 
 # Entries of the factor; 60 million take 240 MB.
 _MAX_NUMBERS = 60_000_000
 _ROWS = 16_384
-# A product with few score columns runs at about this share of the speed of a large one.
-_THIN = 3.0
 _JITTER = 1e-6
 
 
@@ -39,7 +37,7 @@ def evaluations_worth_pairs(objective: RidgeObjective) -> int | None:
     if not (fits and isinstance(features, DenseFeatures)):
         return None
     build = 2.0 * features.n * features.d**2 + size**3 / 3
-    evaluation = 4.0 * features.n * features.d * k * _THIN
+    evaluation = 4.0 * features.n * features.d * k * THIN
     return max(20, int(build / evaluation))
 
 

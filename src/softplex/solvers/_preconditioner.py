@@ -30,6 +30,8 @@ from softplex.streaming import Features, class_curvature
 
 # The eigenproblem costs about 10 d^3 operations: at this size about as much as the rest of a fit.
 _MAX_GRAM_SIZE = 2000
+# A product with fewer score columns than this runs at about one part in so many of full speed.
+MANY_CLASSES, THIN = 64, 3
 # Curvatures below these shares of the largest, or of the mean, grow with the next step.
 _RARE_CLASS, _FLAT = 0.05, 1e-3
 
@@ -111,6 +113,14 @@ def first_preconditioner(objective: RidgeObjective, basis: Basis) -> Preconditio
     total = float(objective.targets.weight.sum())
     smallest_scale = 0.0 if basis.transform is None else 1.0
     return basis.preconditioner(curvature[:, None] * basis.gram, curvature * total, smallest_scale)
+
+
+def renewal_cost(objective: RidgeObjective, basis: Basis) -> int:
+    """What measuring the curvature again costs, in evaluations; the large product runs faster."""
+    if basis.transform is None:
+        return 1
+    k = objective.targets.n_classes
+    return 1 + objective.features.d // (2 * k * (THIN if k < MANY_CLASSES else 1))
 
 
 def renewed_preconditioner(

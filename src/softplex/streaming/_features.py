@@ -43,7 +43,7 @@ class Features(ABC):
 
     @abstractmethod
     def add_product(self, rows: slice, left: Tensor, out: Tensor) -> None:
-        """Add ``left (k, rows) @ X[rows]`` to ``out (k, d)``, which is float64."""
+        """Add ``left (k, rows) @ X[rows]`` to ``out (k, d)``, float64 or of the features' dtype."""
 
     @abstractmethod
     def add_squares(
@@ -106,7 +106,10 @@ class DenseFeatures(Features):
         return torch.addmm(bias[:, None], weight, self.block(rows).T)
 
     def add_product(self, rows: slice, left: Tensor, out: Tensor) -> None:
-        out.add_(left @ self.block(rows))
+        if out.dtype == self.dtype:
+            out.addmm_(left, self.block(rows))
+        else:
+            out.add_(left @ self.block(rows))
 
     def add_squares(
         self, rows: slice, left: Tensor, basis: Tensor | None, shift: Tensor, out: Tensor

@@ -14,6 +14,9 @@ from torch import Tensor
 from softplex.losses import CrossEntropy
 from softplex.streaming._features import Features
 
+# Rows whose products are summed before they join the float64 sum, which costs a pass each time.
+_PARTIAL_ROWS = 2048
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -91,7 +94,7 @@ def linear_loss_and_gradient(
     """
     first = targets.n_classes - len(weight)
     value = 0.0
-    weight_gradient = torch.zeros(weight.shape, dtype=torch.float64, device=features.device)
+    sums = _ProductSum(features, len(weight))
     bias_gradient = torch.zeros(len(weight), dtype=torch.float64, device=features.device)
     for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
         values, gradient = loss.value_and_score_gradient(
@@ -100,6 +103,36 @@ def linear_loss_and_gradient(
         row_weight = targets.weight[rows]
         value += float(torch.dot(values.to(torch.float64), row_weight))
         weighted = gradient.mul_(row_weight[:, None].to(features.dtype)).T[first:]
-        features.add_product(rows, weighted, weight_gradient)
-        bias_gradient += weighted.sum(1, dtype=torch.float64)
-    return value, weight_gradient, bias_gradient
+        sums.add(rows, weighted)
+        bias_gradient += weighted.sum(1)  # a block has few rows
+    return value, sums.total(), bias_gradient
+
+
+class _ProductSum:
+    """``sum over blocks of left @ X[rows]`` in float64, by way of partial sums of small blocks."""
+
+    def __init__(self, features: Features, columns: int) -> None:
+        self._features = features
+        shape = (columns, features.d)
+        self._total = torch.zeros(shape, dtype=torch.float64, device=features.device)
+        self._part = torch.zeros(shape, dtype=features.dtype, device=features.device)
+        self._rows = 0
+
+    def add(self, rows: slice, left: Tensor) -> None:
+        """Add a block."""
+        count = rows.stop - rows.start
+        if count >= _PARTIAL_ROWS:
+            self._features.add_product(rows, left, self._total)
+            return
+        self._features.add_product(rows, left, self._part)
+        self._rows += count
+        if self._rows >= _PARTIAL_ROWS:
+            self.total()
+
+    def total(self) -> Tensor:
+        """Take in what is left, and give the sum."""
+        if self._rows:
+            self._total += self._part
+            self._part.zero_()
+            self._rows = 0
+        return self._total
