@@ -11,6 +11,7 @@
 
     SoftplexWarning (also UserWarning)
       GapNotReached                         a fit that stopped before the asked gap
+        ClassesSeparated                    a fit without a penalty, and without an optimum
       TrainingDiverged                      a mini-batch fit whose loss was no longer finite
       DataWarning                           columns dropped, categories unseen, rows rejected
       CalibrationWarning                    a calibrator without a finite optimum
@@ -55,6 +56,10 @@ class GapNotReached(SoftplexWarning):
 
 class TrainingDiverged(SoftplexWarning):
     """A mini-batch fit ended because its loss was no longer finite."""
+
+
+class ClassesSeparated(GapNotReached):
+    """Classes are separated, so that a fit without a penalty has no optimum."""
 
 
 class DataWarning(SoftplexWarning):

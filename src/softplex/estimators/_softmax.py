@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from numbers import Real
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from softplex._arrays import as_device, as_dtype
 from softplex._checks import check_choice, check_number
 from softplex.estimators._linear import LinearClassifier, Start
-from softplex.exceptions import InvalidInput
+from softplex.estimators._separated import separation_text
+from softplex.exceptions import ClassesSeparated, InvalidInput
 from softplex.losses import SMOOTHING_KINDS, CrossEntropy
 from softplex.maps import log_softmax, softmax
-from softplex.solvers import Iteration, RidgeProblem, Solution, solve_ridge
+from softplex.penalties import ElasticNet, NoPenalty, Penalty, Ridge
+from softplex.solvers import Iteration, RidgeProblem, Solution, solve_penalised
 from softplex.streaming import Targets
 
 
@@ -26,15 +29,22 @@ class SoftmaxClassifier(LinearClassifier):
 
     Minimises scikit-learn's objective
 
-    .. math:: C \sum_i w_i\, l(W x_i + b, q_i) + \tfrac12 \|W\|^2
+    .. math:: C \sum_i w_i\, l(W x_i + b, q_i) + \rho \|W\|_1 + \tfrac{1 - \rho}{2} \|W\|_2^2
 
-    with l the cross-entropy in nats, W ``(k, d)`` and an unpenalised intercept b, and stops when
-    the relative duality gap is at most ``tol``. Two classes use one score column.
+    with l the cross-entropy in nats, W ``(k, d)``, rho the ``l1_ratio`` and an unpenalised
+    intercept b, and stops when the relative duality gap is at most ``tol``. Two classes use one
+    score column.
 
     Parameters
     ----------
     C : float > 0, default 1.0
-        Inverse strength of the penalty, as in ``LogisticRegression``.
+        Inverse strength of the penalty, as in ``LogisticRegression``; ``inf`` for none: maximum
+        likelihood, which exists only where the classes overlap.
+    l1_ratio : float in [0, 1], default 0.0
+        The share rho of the lasso in the penalty: 0 is ridge, 1 lasso.
+    penalty : Penalty or None, default None
+        What the ratio cannot say, such as ``softplex.penalties.GroupLasso()`` or one weight a
+        feature, ``Ridge(weights)``; in the place of the two terms above.
     fit_intercept : bool, default True
         Whether the scores have an intercept.
     smoothing : float in [0, 1), default 0.0
@@ -67,7 +77,11 @@ class SoftmaxClassifier(LinearClassifier):
         A class of zero weight has intercept -inf and probability 0.
     classes_ : ndarray (k,)
     certificate_ : Certificate
-        ``primal``, ``dual``, ``gap``, ``relative_gap``, ``status``.
+        ``primal``, ``dual``, ``gap``, ``relative_gap``, ``status``; the gap is infinite where no
+        bound is known.
+    separation_ : str or None
+        Which classes are separated, by what, and what to do; None where an optimum exists, or was
+        not in doubt.
     n_iter_ : ndarray (1,)
     n_features_in_ : int
     feature_names_in_ : ndarray (d,), where X has column names
@@ -99,6 +113,8 @@ class SoftmaxClassifier(LinearClassifier):
         self,
         C: float = 1.0,
         *,
+        l1_ratio: float = 0.0,
+        penalty: Penalty | None = None,
         fit_intercept: bool = True,
         smoothing: float = 0.0,
         smoothing_kind: str = "others",
@@ -112,6 +128,8 @@ class SoftmaxClassifier(LinearClassifier):
         verbose: int = 0,
     ) -> None:
         self.C = C
+        self.l1_ratio = l1_ratio
+        self.penalty = penalty
         self.fit_intercept = fit_intercept
         self.smoothing = smoothing
         self.smoothing_kind = smoothing_kind
@@ -137,13 +155,10 @@ class SoftmaxClassifier(LinearClassifier):
         return np.column_stack([np.zeros_like(scores), scores]) if scores.ndim == 1 else scores
 
     def _check_arguments(self) -> None:
-        who = type(self).__name__
-        if isinstance(self.C, Real) and math.isinf(self.C) and self.C > 0:
-            raise InvalidInput(
-                f"{who} needs a finite C, but got C=inf (no penalty), for which an optimum need "
-                "not exist. Take a large C, such as 1e6."
-            )
-        check_number("C", self.C, low=0.0, open_low=True)
+        if not self._has_no_penalty():
+            check_number("C", self.C, low=0.0, open_low=True)
+        check_number("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
+        self._check_penalty()
         check_number("tol", self.tol, low=0.0, open_low=True)
         check_number("max_iter", self.max_iter, low=0, integer=True)
         check_number("smoothing", self.smoothing, low=0.0, high=1.0, open_high=True)
@@ -162,14 +177,67 @@ class SoftmaxClassifier(LinearClassifier):
         start: Start,
         report: Callable[[Iteration], None],
     ) -> Solution:
+        C = 1.0 if self._has_no_penalty() else self.C
         problem = RidgeProblem(
             X=X,
-            targets=replace(targets, weight=self.C * targets.weight),
+            targets=replace(targets, weight=C * targets.weight),
             loss=CrossEntropy(self.smoothing, self.smoothing_kind),
             fit_intercept=bool(self.fit_intercept),
             n_columns=n_columns,
             dtype=as_dtype(self.dtype),
         )
-        return solve_ridge(
-            problem, tol=self.tol, max_iter=self.max_iter, start=start, report=report
+        return solve_penalised(
+            problem,
+            self._chosen_penalty().parts(X.shape[1]).to(problem.device),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            start=start,
+            report=report,
+        )
+
+    def _has_no_penalty(self) -> bool:
+        return isinstance(self.C, Real) and math.isinf(self.C) and self.C > 0
+
+    def _check_penalty(self) -> None:
+        who = type(self).__name__
+        if self.penalty is None:
+            return
+        if not isinstance(self.penalty, Penalty):
+            raise InvalidInput(
+                f"{who} needs penalty as an object such as softplex.penalties.GroupLasso(), but "
+                f"got {self.penalty!r}. For lasso and ridge, l1_ratio will do."
+            )
+        if self.l1_ratio != 0:
+            raise InvalidInput(
+                f"{who} takes a penalty or an l1_ratio, but got both: penalty={self.penalty!r} "
+                f"and l1_ratio={self.l1_ratio!r}. Put the ratio into the penalty."
+            )
+        if self._has_no_penalty() and not isinstance(self.penalty, NoPenalty):
+            raise InvalidInput(
+                f"{who} fits without a penalty at C=inf, but got penalty={self.penalty!r}. Take a "
+                "finite C, or leave the penalty away."
+            )
+
+    def _chosen_penalty(self) -> Penalty:
+        if self._has_no_penalty():
+            return NoPenalty()
+        if self.penalty is not None:
+            return self.penalty
+        return Ridge() if self.l1_ratio == 0 else ElasticNet(l1_ratio=self.l1_ratio)
+
+    def _keep(self, solution: Solution, classes: NDArray[Any], present: NDArray[np.bool_]) -> None:
+        super()._keep(solution, classes, present)
+        found, self.separation_ = solution.separation, None
+        if found is not None and found.is_separated:
+            names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+            self.separation_ = separation_text(found, classes[present], list(names))
+
+    def _warn(self) -> None:
+        if self.separation_ is None:
+            super()._warn()
+            return
+        warnings.warn(
+            f"{type(self).__name__} found no optimum: {self.separation_}",
+            ClassesSeparated,
+            stacklevel=3,
         )

@@ -3,9 +3,11 @@
 from softplex.objective._certificate import Certificate, Status
 from softplex.objective._coordinates import Coordinates
 from softplex.objective._dual import certified_gap
+from softplex.objective._hessian_product import hessian_product, reduced_hessian
 from softplex.objective._hinge import Hinge, HingeDual, HingeResponse, hinge_direction
 from softplex.objective._hinge_certificate import certified_hinge_gap
 from softplex.objective._ridge import Point, RidgeObjective
+from softplex.objective._separation import Overlap, Separation, find_separation
 
 __all__ = [
     "Certificate",
@@ -13,10 +15,15 @@ __all__ = [
     "Hinge",
     "HingeDual",
     "HingeResponse",
+    "Overlap",
     "Point",
     "RidgeObjective",
+    "Separation",
     "Status",
     "certified_gap",
     "certified_hinge_gap",
+    "find_separation",
+    "hessian_product",
     "hinge_direction",
+    "reduced_hessian",
 ]

@@ -17,6 +17,14 @@ class Status(StrEnum):
         "The arithmetic allows no further progress: raise tol, or use dtype='float64' and scale "
         "the features."
     )
+    SEPARATED = (
+        "The classes are separated and nothing is penalised there, so no optimum exists and no "
+        "bound: take a finite C, merge the classes, or drop the feature that separates them."
+    )
+    NO_BOUND = (
+        "No bound on the optimum is known here: features without a penalty need a fit that is "
+        "nearer to it. Raise max_iter, scale the features, or penalise them."
+    )
     INTERRUPTED = "The fit was interrupted; these are the best parameters so far."
 
     @property
@@ -37,9 +45,9 @@ class Certificate:
     primal : float
         The objective at the fitted parameters.
     dual : float
-        A lower bound on the objective at any parameters.
+        A lower bound on the objective at any parameters; -inf where none is known.
     gap : float
-        primal - dual, summed from non-negative terms so that no digits cancel.
+        primal - dual, summed from non-negative terms so that no digits cancel; then inf.
     status : Status
         How the fit ended.
 
@@ -62,7 +70,8 @@ class Certificate:
         return self.gap / abs(self.primal) if self.primal else math.inf
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the certificate as plain JSON values."""
-        numbers = asdict(self)
-        numbers["status"] = self.status.name.lower()
-        return {**numbers, "relative_gap": self.relative_gap, "sentence": self.status.sentence}
+        """Give the certificate as plain JSON values; null where no bound is known."""
+        numbers = {**asdict(self), "relative_gap": self.relative_gap}
+        for name in ("primal", "dual", "gap", "relative_gap"):
+            numbers[name] = numbers[name] if math.isfinite(numbers[name]) else None
+        return {**numbers, "status": self.status.name.lower(), "sentence": self.status.sentence}

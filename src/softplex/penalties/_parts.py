@@ -55,8 +55,12 @@ class PenaltyParts:
         """Give the same penalty as a function of ``V = W * scale``."""
         return PenaltyParts(self.quadratic / scale.square(), self.l1 / scale, self.group / scale)
 
-    def to(self, device: torch.device) -> PenaltyParts:
-        """Give the parts on a device."""
+    def without_quadratic(self) -> PenaltyParts:
+        """Give the kinked part alone."""
+        return PenaltyParts(torch.zeros_like(self.quadratic), self.l1, self.group)
+
+    def to(self, device: torch.device | torch.dtype) -> PenaltyParts:
+        """Give the parts on a device, or in a dtype."""
         return PenaltyParts(*(part.to(device) for part in (self.quadratic, self.l1, self.group)))
 
     def kinks(self, weight: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from softplex.objective import Certificate, Status
+from softplex.objective import Certificate, Separation, Status
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Solution:
         Iterations over all stages.
     history : tuple of Iteration
         One entry an iteration.
+    separation : Separation, optional
+        What is known about the separation of the classes, where that was asked.
     """
 
     weight: Tensor
@@ -40,6 +42,7 @@ class Solution:
     certificate: Certificate
     n_iter: int
     history: tuple[Iteration, ...]
+    separation: Separation | None = None
 
     @property
     def status(self) -> Status:

@@ -242,7 +242,13 @@ def _float32_floor(objective: RidgeObjective) -> float:
     return gap / (0.1 * total)
 
 
-def _certify(objective: RidgeObjective, theta: Tensor, status: Status, tol: float) -> Certificate:
+def _certify(
+    objective: RidgeObjective,
+    theta: Tensor,
+    status: Status,
+    tol: float,
+    penalty: PenaltyParts | None = None,
+) -> Certificate:
     features, weight, bias = _accurate_view(objective, theta)
     primal, gap = certified_gap(
         features,
@@ -251,7 +257,7 @@ def _certify(objective: RidgeObjective, theta: Tensor, status: Status, tol: floa
         objective.targets,
         objective.loss,
         fit_intercept=objective.fit_intercept,
-        penalty=PenaltyParts.of_quadratic(objective.quadratic),
+        penalty=penalty or PenaltyParts.of_quadratic(objective.quadratic),
     )
     certificate = Certificate(primal, primal - gap, gap, status)
     if certificate.relative_gap <= tol:

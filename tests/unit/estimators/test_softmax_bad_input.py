@@ -11,6 +11,7 @@ from sklearn.datasets import load_iris
 
 from softplex import SoftmaxClassifier
 from softplex.exceptions import InvalidInput
+from softplex.penalties import Lasso
 
 X, Y = load_iris(return_X_y=True)
 
@@ -26,7 +27,12 @@ def refuse(message: str, features=X, y=Y, sample_weight=None, error=InvalidInput
         ({"C": 0}, r"C must be a finite number in \(0, inf\), but got 0"),
         ({"C": -1.0}, "C must be a finite number"),
         ({"C": float("nan")}, "C must be a finite number"),
-        ({"C": float("inf")}, "needs a finite C, but got C=inf .* Take a large C"),
+        ({"C": float("nan")}, "C must be a finite number"),
+        ({"l1_ratio": 1.5}, r"l1_ratio must be a finite number in \[0, 1\], but got 1.5"),
+        ({"penalty": "l1"}, r"penalty as an object such as .*GroupLasso\(\), but got 'l1'"),
+        ({"penalty": Lasso(), "l1_ratio": 0.5}, "a penalty or an l1_ratio, but got both"),
+        ({"penalty": Lasso(), "C": float("inf")}, "without a penalty at C=inf, but got .*Lasso"),
+        ({"penalty": Lasso([1.0])}, "one weight for each of the 4 features, but weights holds 1"),
         ({"C": float("-inf")}, "C must be a finite number"),
         ({"C": "1"}, "C must be a finite number"),
         ({"C": None}, "C must be a finite number"),
