@@ -27,7 +27,6 @@ def refuse(message: str, features=X, y=Y, sample_weight=None, error=InvalidInput
         ({"C": 0}, r"C must be a finite number in \(0, inf\), but got 0"),
         ({"C": -1.0}, "C must be a finite number"),
         ({"C": float("nan")}, "C must be a finite number"),
-        ({"C": float("nan")}, "C must be a finite number"),
         ({"l1_ratio": 1.5}, r"l1_ratio must be a finite number in \[0, 1\], but got 1.5"),
         ({"penalty": "l1"}, r"penalty as an object such as .*GroupLasso\(\), but got 'l1'"),
         ({"penalty": Lasso(), "l1_ratio": 0.5}, "a penalty or an l1_ratio, but got both"),
