@@ -6,6 +6,7 @@ from softplex.objective._dual import certified_gap
 from softplex.objective._hessian_product import hessian_product, reduced_hessian
 from softplex.objective._hinge import Hinge, HingeDual, HingeResponse, hinge_direction
 from softplex.objective._hinge_certificate import certified_hinge_gap
+from softplex.objective._quick_gap import quick_gap
 from softplex.objective._ridge import Point, RidgeObjective
 from softplex.objective._separation import Overlap, Separation, find_separation
 
@@ -25,5 +26,6 @@ __all__ = [
     "find_separation",
     "hessian_product",
     "hinge_direction",
+    "quick_gap",
     "reduced_hessian",
 ]

@@ -18,6 +18,7 @@ from torch import Tensor
 from softplex.exceptions import InvalidInput
 
 _SMALLEST_VARIANCE = 1e-280
+_FAR = 30.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Coordinates:
         # more, is constant.
         constant = (variance <= 1e-13 * mean_square) | (variance < _SMALLEST_VARIANCE)
         return cls(shift, torch.where(constant, 1.0, variance.clamp_min(0.0).sqrt()))
+
+    @property
+    def is_far(self) -> bool:
+        """Whether a column's mean, in units of its spread, costs digits of the scores."""
+        return bool((self.shift.abs() > _FAR * self.scale).any())
 
     @property
     def penalty_weight(self) -> Tensor:

@@ -10,6 +10,7 @@ a feature with lambda = 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -77,6 +78,15 @@ class RidgeObjective:
     def penalty_weight(self) -> Tensor:
         """rho with the penalty ``1/2 sum_j rho_j ||V_j||^2`` in the solver's coordinates."""
         return self.quadratic * self.coordinates.penalty_weight
+
+    @cached_property
+    def largest_norm(self) -> float:
+        """The longest centred row of the features, lengths being measured as the penalty's dual."""
+        if self.transformed:
+            return self.features.largest_norm(
+                torch.zeros_like(self.quadratic), 1.0 / self.penalty_weight
+            )
+        return self.features.largest_norm(self.coordinates.shift, 1.0 / self.quadratic)
 
     def user_parameters(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Give weight and bias in the coordinates of the features."""

@@ -75,7 +75,7 @@ def _contrasts(objective: RidgeObjective, theta: Tensor) -> Tensor:
     if r < objective.targets.n_classes:  # one column for two classes is a contrast already
         return torch.ones(1, 1, dtype=torch.float64, device=theta.device)
     weight, bias = objective.user_parameters(theta)
-    covariance = mean_class_covariance(objective.features, weight, bias, objective.targets)
+    _, covariance = mean_class_covariance(objective.features, weight, bias, objective.targets)
     vectors: Tensor = torch.linalg.eigh(covariance).eigenvectors
     return vectors[:, 1:]
 

@@ -147,7 +147,7 @@ def class_curvature(objective: RidgeObjective, theta: Tensor) -> Tensor:
         if objective.transformed
         else objective.coordinates.to_user(theta)
     )
-    covariance = mean_class_covariance(objective.features, weight, bias, objective.targets)
+    _, covariance = mean_class_covariance(objective.features, weight, bias, objective.targets)
     return covariance.diagonal()[-len(theta) :]
 
 

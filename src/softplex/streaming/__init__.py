@@ -2,6 +2,7 @@
 
 from softplex.streaming._curvature import (
     class_curvature,
+    class_totals,
     contrast_curvature,
     mean_class_covariance,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "Targets",
     "as_features",
     "class_curvature",
+    "class_totals",
     "contrast_curvature",
     "linear_hessian",
     "linear_loss_and_gradient",

@@ -14,8 +14,8 @@ from softplex.streaming._linear import Targets, score_blocks
 
 def mean_class_covariance(
     features: Features, weight: Tensor, bias: Tensor, targets: Targets
-) -> Tensor:
-    r"""Give :math:`\sum_i s_i C_i`, ``(k, k)`` in float64."""
+) -> tuple[Tensor, Tensor]:
+    r"""Give :math:`\sum_i s_i p_i` ``(k,)`` and :math:`\sum_i s_i C_i` ``(k, k)``, in float64."""
     k = targets.n_classes
     total = torch.zeros(k, dtype=torch.float64, device=features.device)
     products = torch.zeros(k, k, dtype=torch.float64, device=features.device)
@@ -24,7 +24,20 @@ def mean_class_covariance(
         weighted = targets.weight[rows, None] * p
         total += weighted.sum(0)
         products += weighted.T @ p
-    return torch.diag(total) - products
+    return total, torch.diag(total) - products
+
+
+def class_totals(
+    features: Features, weight: Tensor, bias: Tensor, targets: Targets
+) -> tuple[Tensor, Tensor]:
+    r"""Give :math:`\sum_i s_i p_i` and :math:`\sum_i s_i\, p_i^2`, ``(k,)`` in float64."""
+    totals = torch.zeros(targets.n_classes, dtype=torch.float64, device=features.device)
+    squares = torch.zeros_like(totals)
+    for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
+        p = torch.softmax(scores, 1).to(torch.float64)
+        totals += targets.weight[rows] @ p
+        squares += targets.weight[rows] @ p.square()
+    return totals, squares
 
 
 def class_curvature(

@@ -7,6 +7,7 @@ time of a block against the ``(rows, k)`` layout.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -64,6 +65,10 @@ class Features(ABC):
         for rows in self.blocks(1):
             self.add_product(rows, row_weight[rows][None].to(self.dtype), out)
         return out[0]
+
+    @abstractmethod
+    def largest_norm(self, shift: Tensor, weight: Tensor) -> float:
+        """Give the largest ``sqrt(sum_j weight_j (x_j - shift_j)^2)`` over the rows, in float64."""
 
     @abstractmethod
     def gram(self, row_weight: Tensor) -> Tensor:
@@ -130,6 +135,13 @@ class DenseFeatures(Features):
             # Around the mean first: a large offset would eat the digits of the variance.
             spread += row_weight[rows] @ (self._X[rows].to(torch.float64) - mean).square()
         return mean, square + spread / total
+
+    def largest_norm(self, shift: Tensor, weight: Tensor) -> float:
+        largest = 0.0
+        for rows in _slices(self.n, _MAX_ROWS):
+            centred = self.block(rows).to(torch.float64) - shift
+            largest = max(largest, float((centred.square_() @ weight).max()))
+        return math.sqrt(largest)
 
     def gram(self, row_weight: Tensor) -> Tensor:
         out = torch.zeros(self.d, self.d, dtype=torch.float64, device=self.device)
@@ -214,6 +226,15 @@ class SparseFeatures(Features):
             to_tensor(np.asarray(mean, dtype=np.float64), device=self.device),
             to_tensor(np.asarray(mean_square), device=self.device),
         )
+
+    def largest_norm(self, shift: Tensor, weight: Tensor) -> float:
+        # |x - t|^2 = |x|^2 - 2 x.t + |t|^2 may cancel: what rounding can hide is added back.
+        matrix = self._matrix.astype(np.float64)
+        of_squares, of_shift = weight.cpu().numpy(), (weight * shift).cpu().numpy()
+        squares = matrix.multiply(matrix) @ of_squares
+        constant = float(weight @ shift.square())
+        largest = (squares - 2.0 * (matrix @ of_shift)).max() + constant
+        return math.sqrt(max(0.0, largest) + 1e-12 * (squares.max() + constant))
 
     def gram(self, row_weight: Tensor) -> Tensor:
         kept = torch.nonzero(row_weight).squeeze(1)

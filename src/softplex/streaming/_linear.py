@@ -36,6 +36,13 @@ class Targets:
     weight: Tensor
     n_classes: int
 
+    def totals(self) -> Tensor:
+        """Give the weight of each class, ``(k,)`` in float64."""
+        out = torch.zeros(self.n_classes, dtype=torch.float64, device=self.weight.device)
+        if self.values.ndim == 2:
+            return out.add_(self.weight @ self.values.to(torch.float64))
+        return out.index_add_(0, self.values, self.weight)
+
     def block(self, rows: slice, dtype: torch.dtype) -> Tensor:
         """Give the targets of a block, soft ones in the dtype of its scores."""
         values = self.values[rows]

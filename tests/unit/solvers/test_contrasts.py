@@ -73,7 +73,7 @@ def test_for_two_classes_it_is_newtons_direction(fit_intercept: bool) -> None:
 def test_each_block_is_the_hessian_along_its_contrast(k: int) -> None:
     objective, theta = make(k, transformed=True)
     features, targets = objective.features, objective.targets
-    covariance = mean_class_covariance(features, theta[:, :-1], theta[:, -1], targets)
+    _, covariance = mean_class_covariance(features, theta[:, :-1], theta[:, -1], targets)
     contrasts = torch.linalg.eigh(covariance).eigenvectors[:, 1:]
     hessian = objective.hessian(theta)
     preconditioner = contrast_preconditioner(objective, theta)
@@ -109,8 +109,9 @@ def test_the_curvature_along_a_contrast_is_that_of_each_rows_covariance() -> Non
     expected = targets.weight * (per_row @ contrast @ contrast)
     got = contrast_curvature(features, weight, bias, targets, contrast[:, None])[0]
     torch.testing.assert_close(got, expected)
-    total = mean_class_covariance(features, weight, bias, targets)
+    sums, total = mean_class_covariance(features, weight, bias, targets)
     torch.testing.assert_close(total, (targets.weight[:, None, None] * per_row).sum(0))
+    torch.testing.assert_close(sums, targets.weight @ p)
 
 
 def test_directions_are_downhill_and_add_nothing_to_all_classes() -> None:
