@@ -66,5 +66,5 @@ class Coordinates:
 
     def pull_back(self, weight_gradient: Tensor, bias_gradient: Tensor) -> Tensor:
         """Give the gradient in theta of a function whose gradients in W and b are these."""
-        centred = weight_gradient - torch.outer(bias_gradient, self.shift)
-        return torch.cat([centred / self.scale, bias_gradient[:, None]], 1)
+        centred = torch.addr(weight_gradient, bias_gradient, self.shift, alpha=-1.0)
+        return torch.cat([centred.div_(self.scale), bias_gradient[:, None]], 1)

@@ -116,10 +116,10 @@ class RidgeObjective:
             gradient = self.coordinates.pull_back(weight_gradient, bias_gradient)
         if not self.fit_intercept:
             gradient[:, -1] = 0.0
+        # A vector of parameters may be as large as the data: each pass over it counts.
         rho = self.penalty_weight
-        penalised = theta[:, :-1] * rho
-        gradient[:, :-1] += penalised
-        value = loss + 0.5 * float((penalised * theta[:, :-1]).sum())
+        gradient[:, :-1].addcmul_(theta[:, :-1], rho)
+        value = loss + 0.5 * float((theta[:, :-1].square() @ rho).sum())
         return Point(theta, value, gradient, self._gap(gradient, rho))
 
     def hessian(self, theta: Tensor) -> Tensor:
@@ -154,7 +154,11 @@ class RidgeObjective:
 
     def _gap(self, gradient: Tensor, rho: Tensor) -> float:
         """Half the gradient's square over the penalty, over the curvature where there is none."""
+        squares = gradient.square()
         total = float(self.targets.weight.sum())
-        curvature = (self.class_curvature[:, None] * total).clamp_min(1e-300)
+        curvature = (self.class_curvature * total).clamp_min(1e-300)
         rho = torch.nn.functional.pad(rho, (0, 1))
-        return 0.5 * float((gradient.square() / torch.where(rho > 0.0, rho, curvature)).sum())
+        is_free = rho <= 0.0
+        penalised = float((squares @ torch.where(is_free, 0.0, 1.0 / rho)).sum())
+        free = float((squares[:, is_free].sum(1) / curvature).sum())
+        return 0.5 * (penalised + free)

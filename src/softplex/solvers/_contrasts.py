@@ -62,9 +62,9 @@ def contrast_preconditioner(objective: RidgeObjective, theta: Tensor) -> Precond
 
     def apply(gradient: Tensor) -> Tensor:
         # Row vectors: batched products with column vectors are ten times slower.
-        parts = (contrasts.T @ gradient).to(roots.dtype)[:, None, :]
+        parts = (contrasts.T @ gradient.to(contrasts.dtype)).to(roots.dtype)[:, None, :]
         solved = torch.bmm(torch.bmm(parts, roots.mT), roots).squeeze(1)
-        return contrasts @ solved.to(gradient.dtype)
+        return contrasts @ solved.to(contrasts.dtype)
 
     return Preconditioner(apply, smallest_scale=0.0)
 

@@ -17,14 +17,12 @@ from torch import Tensor
 from softplex.objective import Point, RidgeObjective, Status
 from softplex.solvers._linesearch import Trial, search
 from softplex.solvers._metric import Metric
-from softplex.solvers._preconditioner import Preconditioner
+from softplex.solvers._preconditioner import Preconditioner, vector_dtype
 from softplex.solvers._result import Iteration
 
 HISTORY = 10
 # Iterations over which the pace of a fit is judged.
 _PACE = 10
-# Above this many parameters the curvature pairs are kept in float32: they only shape the steps.
-_FEW_PARAMETERS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -56,18 +54,18 @@ class Progress:
         step = following.theta - point.theta
         change = following.gradient - point.gradient
         curvature = _dot(step, change)
-        size = _dot(change, preconditioner.apply(change))
-        if not (curvature > 0.0 and size > 0.0):
-            return
-        dtype = _vector_dtype(step)
-        self.pairs.append(_Pair(step.to(dtype), change.to(dtype), curvature, size))
+        dtype = vector_dtype(step)
+        step, change = step.to(dtype), change.to(dtype)
+        size = _dot(change, preconditioner.apply(change).to(dtype))
+        if curvature > 0.0 and size > 0.0:
+            self.pairs.append(_Pair(step, change, curvature, size))
 
     def measure_anew(self, preconditioner: Preconditioner) -> None:
         """Measure the newest pair, which scales the next step, in another metric."""
         if self.pairs:
             newest = self.pairs.pop()
-            change = newest.change.to(torch.float64)
-            size = _dot(change, preconditioner.apply(change))
+            change = newest.change
+            size = _dot(change, preconditioner.apply(change).to(change.dtype))
             self.pairs.append(replace(newest, change_size=size))
 
     def remaining(self, target: float) -> float:
@@ -145,22 +143,18 @@ def _inverse_hessian(
     gradient: Tensor, pairs: deque[_Pair], preconditioner: Preconditioner
 ) -> Tensor:
     """The two-loop recursion."""
-    vector, weights = gradient.to(_vector_dtype(gradient), copy=True), []
+    vector, weights = gradient.to(vector_dtype(gradient), copy=True), []
     for pair in reversed(pairs):
         weight = _dot(pair.step, vector) / pair.curvature
         weights.append(weight)
         vector.sub_(pair.change, alpha=weight)
-    vector = preconditioner.apply(vector.to(torch.float64)).to(vector.dtype)
+    vector = preconditioner.apply(vector).to(vector.dtype)
     if pairs:
         newest = pairs[-1]
         vector *= max(newest.curvature / newest.change_size, preconditioner.smallest_scale)
     for pair, weight in zip(pairs, reversed(weights), strict=True):
         vector.add_(pair.step, alpha=weight - _dot(pair.change, vector) / pair.curvature)
     return vector.to(torch.float64)
-
-
-def _vector_dtype(vector: Tensor) -> torch.dtype:
-    return torch.float64 if vector.numel() <= _FEW_PARAMETERS else torch.float32
 
 
 def _dot(left: Tensor, right: Tensor) -> float:

@@ -32,6 +32,7 @@ from softplex.streaming import Features, class_curvature
 _MAX_GRAM_SIZE = 2000
 # A product with fewer score columns than this runs at about one part in so many of full speed.
 MANY_CLASSES, THIN = 64, 3
+_FEW_PARAMETERS = 1 << 18
 # Curvatures below these shares of the largest, or of the mean, grow with the next step.
 _RARE_CLASS, _FLAT = 0.05, 1e-3
 
@@ -75,19 +76,27 @@ class Basis:
     ) -> Preconditioner:
         """Invert ``curvature (r, d) + penalty`` in this basis."""
         inverse, transform = 1.0 / (curvature + self.penalty), self.transform
+        if transform is None:
+            inverse = inverse.to(vector_dtype(inverse))
 
         def apply(gradient: Tensor) -> Tensor:
             weights = gradient[:, :-1]
             if transform is None:
                 weights = weights * inverse
             else:
-                weights = ((weights @ transform) * inverse) @ transform.T
-            intercept = gradient[:, -1] / intercept_curvature
+                turned = (weights.to(transform.dtype) @ transform) * inverse
+                weights = (turned @ transform.T).to(gradient.dtype)
+            intercept = (gradient[:, -1] / intercept_curvature).to(weights.dtype)
             direction = torch.cat([weights, intercept[:, None]], 1)
             # Adding a vector to every class changes no probability: stay where the sum is zero.
             return direction.sub_(direction.mean(0)) if len(direction) > 1 else direction
 
         return Preconditioner(apply, smallest_scale)
+
+
+def vector_dtype(vector: Tensor) -> torch.dtype:
+    """Float64, but float32 for what only shapes the steps of very many parameters."""
+    return torch.float64 if vector.numel() <= _FEW_PARAMETERS else torch.float32
 
 
 def gram_is_affordable(features: Features) -> bool:
