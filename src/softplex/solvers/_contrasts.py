@@ -31,6 +31,9 @@ _MAX_BLOCK_NUMBERS = 20_000_000
 _LONG = 15
 # The curvatures of the rows along all contrasts may take this share of the data.
 _SHARE_OF_DATA = 0.125
+_FEW_NUMBERS = 4_000_000
+# Features below which a Gram matrix of all rows costs no more than to choose among them.
+_NARROW = 100
 # The share of the curvature that the rows of a block hold; the others would cost as much again.
 _BULK = 0.98
 
@@ -84,7 +87,7 @@ def _curvatures(objective: RidgeObjective, theta: Tensor, contrasts: Tensor) -> 
     """The curvature of each row along each contrast, ``(n,)``; few at a time if they are many."""
     features = objective.features
     weight, bias = objective.user_parameters(theta)
-    at_once = max(1, int(_SHARE_OF_DATA * features.d))
+    at_once = max(1, int(_SHARE_OF_DATA * features.d), _FEW_NUMBERS // features.n)
     for start in range(0, contrasts.shape[1], at_once):
         few = contrasts[:, start : start + at_once]
         yield from contrast_curvature(features, weight, bias, objective.targets, few)
@@ -93,7 +96,9 @@ def _curvatures(objective: RidgeObjective, theta: Tensor, contrasts: Tensor) -> 
 def _block(objective: RidgeObjective, curvature: Tensor) -> Tensor:
     """A_m in the coordinates of the solver, ``(d + 1, d + 1)``."""
     features, coordinates = objective.features, objective.coordinates
-    curvature = bulk(curvature.to(torch.float64))
+    curvature = curvature.to(torch.float64)
+    if features.d >= _NARROW:
+        curvature = bulk(curvature)
     gram, total = features.gram(curvature), curvature.sum()
     sums = features.weighted_sum(curvature)
     if not objective.transformed:

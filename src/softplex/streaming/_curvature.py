@@ -83,7 +83,8 @@ def contrast_curvature(
     r"""Give :math:`s_i\, u_m^T C_i u_m` for contrasts u_m, the columns ``(r, m)``, as ``(m, n)``.
 
     It is the variance of u under p, times the weight. With one score column for two classes, u has
-    the entry of the second class alone.
+    the entry of the second class alone. The difference of the two squares may lose digits, which
+    a preconditioner can do without.
     """
     whole = torch.nn.functional.pad(contrasts, (0, 0, targets.n_classes - len(contrasts), 0))
     shape = (contrasts.shape[1], features.n)
@@ -91,7 +92,5 @@ def contrast_curvature(
     for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
         p = torch.softmax(scores, 1)
         u = whole.to(p.dtype)
-        for place, contrast in enumerate(u.T):
-            deviation = contrast - (p @ contrast)[:, None]
-            out[place, rows] = (p * deviation.square_()).sum(1)
-    return out.mul_(targets.weight.to(out.dtype))
+        out[:, rows] = (p @ u.square()).sub_((p @ u).square_()).T
+    return out.clamp_min_(0.0).mul_(targets.weight.to(out.dtype))

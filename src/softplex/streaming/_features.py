@@ -22,6 +22,8 @@ from softplex._arrays import sparse_tensor, to_tensor
 # Numbers in a block of scores: it stays in the second-level cache together with its features.
 _BLOCK_SCORES = 1 << 18
 _MIN_ROWS, _MAX_ROWS = 128, 1024
+# Numbers in a block of narrow features, whose calls would else cost more than their products.
+_BLOCK_FEATURES = 1 << 18
 # The products of a CSR block write (d, k) numbers each time, so few large blocks are better.
 _SPARSE_BLOCK_SCORES = 1 << 22
 
@@ -104,7 +106,8 @@ class DenseFeatures(Features):
         return DenseFeatures(self._X, self.dtype, shift)
 
     def blocks(self, n_classes: int) -> Iterator[slice]:
-        rows = min(max(_BLOCK_SCORES // max(n_classes, 1), _MIN_ROWS), _MAX_ROWS)
+        most = max(_MAX_ROWS, _BLOCK_FEATURES // max(self.d, 1))
+        rows = min(max(_BLOCK_SCORES // max(n_classes, 1), _MIN_ROWS), most)
         return _slices(self.n, rows if self.device.type == "cpu" else 32 * rows)
 
     def scores(self, rows: slice, weight: Tensor, bias: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     if request.param == "many blocks":
         monkeypatch.setattr(module, "_MIN_ROWS", 7)
         monkeypatch.setattr(module, "_MAX_ROWS", 7)
+        monkeypatch.setattr(module, "_BLOCK_FEATURES", 1)
         monkeypatch.setattr(module, "_SPARSE_BLOCK_SCORES", 1)
     return request.param
 
