@@ -45,6 +45,8 @@ from softplex.streaming import Features, Targets
 _EXACT_CURVATURE_CLASSES = 512
 # Residual of the intercept, as a share of the residuals it sums, that is float64 rounding.
 _ROUNDING = 1e-13
+# The same for unpenalised features, in standard units, when the iterations have ended at rounding.
+_FREE_RESIDUAL = 1e-9
 # Rounding errors of a row's scores, in units of eps x the largest score.
 _SCORE_ERRORS = 4.0
 
@@ -180,13 +182,16 @@ def _gap_with_free_features(
 ) -> float:
     """The gap where features have no penalty: their moments have to vanish, or there is none."""
     repair = replace(
-        _Repair.newton(torch.zeros_like(survey.residual)), free_step=free.newton_step()
+        _Repair.newton(torch.zeros_like(survey.residual)),
+        free_step=free.newton_step(survey.activity),
     )
     bound = _bound(problem, parts, repair)
     if not bound.smallest >= 0.0:
         return math.inf
     bound = _feasible(problem, parts, repair, bound)
     left = free.gather(bound.moment, bound.residual[problem.first :]).abs().sum(0)
+    if not float(left.max()) <= _FREE_RESIDUAL * survey.activity:
+        return math.inf
     gap = bound.gap + float(left @ (1.0 + 2.0 * free.size_of_parameters()))
     return gap if math.isfinite(gap) else math.inf
 

@@ -33,11 +33,13 @@ _MAX_BLOCK_NUMBERS = 20_000_000
 _ROWS = 512
 # Features up to which a Gram matrix preconditions the streamed products.
 _MAX_GRAM_SIZE = 2000
-# Iterations of the conjugate gradients, and the share of the residual that is rounding.
-_MAX_ITERATIONS = 300
-_ROUNDING = 1e-14
-# Shares of the diagonal to add, the smallest that lets the factorisation pass.
-_DAMPING = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
+# Limit of the conjugate gradients, and the iterations without a smaller residual that end them.
+_MAX_ITERATIONS, _PATIENCE = 300, 20
+# The share of the residuals that is rounding: where an iteration costs nothing, and a pass.
+_ROUNDING, _STREAMED_ROUNDING = 1e-15, 1e-13
+# Shares of the diagonal to add, the smallest that lets the factorisation pass; a smaller one would
+# blow up the rounding along collinear columns.
+_DAMPING = (1e-9, 1e-7, 1e-5, 1e-3, 1e-1)
 
 Operator = Callable[[Tensor], Tensor]
 
@@ -104,14 +106,22 @@ class FreeCoordinates:
         free = self.coordinates.from_user(problem.weight[:, self.columns], problem.bias)
         return free.abs().amax(0)
 
-    def newton_step(self) -> Step:
-        """Solve for the step that makes the moments of the unpenalised coordinates vanish."""
+    def newton_step(self, activity: float) -> Step:
+        """Solve for the step that makes the moments of the unpenalised coordinates vanish.
+
+        Parameters
+        ----------
+        activity : float
+            The sum of the residuals' sizes, which says what is rounding.
+        """
         target = self._residual()
         if self._can_be_formed(target.numel()):
             product, precondition = _formed(self._matrix())
+            rounding = _ROUNDING * activity
         else:
             product, precondition = self._product, self._gram_preconditioner()
-        return self.step(_conjugate_gradients(product, precondition, target))
+            rounding = _STREAMED_ROUNDING * activity
+        return self.step(_conjugate_gradients(product, precondition, target, rounding))
 
     def _can_be_formed(self, size: int) -> bool:
         rows = max(
@@ -223,22 +233,33 @@ def _damped_factor(matrix: Tensor) -> Tensor:
     return torch.diag(diagonal.sqrt())
 
 
-def _conjugate_gradients(product: Operator, precondition: Operator, target: Tensor) -> Tensor:
-    """Solve a consistent semi-definite system, to rounding or to the limit of iterations."""
+def _conjugate_gradients(
+    product: Operator, precondition: Operator, target: Tensor, rounding: float
+) -> Tensor:
+    """Solve a consistent semi-definite system, to rounding or to the limit of iterations.
+
+    Below rounding the right side is no longer consistent, so the best solution is kept.
+    """
     solution, left = torch.zeros_like(target), target.clone()
+    best, least, waited = solution, float(left.abs().max()), 0
     direction = precondition(left)
     size = float((left * direction).sum())
-    goal = _ROUNDING**2 * size
     for _ in range(_MAX_ITERATIONS):
+        if least <= rounding or waited > _PATIENCE:
+            break
         image = product(direction)
         bend = float((direction * image).sum())
-        if not (size > goal and bend > 0.0):
+        if not bend > 0.0:
             break
         step = size / bend
-        solution += step * direction
-        left -= step * image
+        solution = solution + step * direction
+        left = left - step * image
+        largest = float(left.abs().max())
+        waited += 1
+        if largest < least:
+            best, least, waited = solution, largest, 0
         solved = precondition(left)
         following = float((left * solved).sum())
         direction = solved + (following / size) * direction
         size = following
-    return solution
+    return best
