@@ -51,3 +51,85 @@ Seed = Annotated[
         min=0, max=2**32 - 1, help="Seed of every random choice; the same seed, the same files."
     ),
 ]
+
+COLUMNS = "Columns"
+SPLIT = "Test rows"
+TRAINING = "Training"
+
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to make.")]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="COL",
+        help="The label column. Bundled data sets, NPZ and svmlight files know theirs.",
+    ),
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COL", help="Leave a column out.", rich_help_panel=COLUMNS),
+]
+Categorical = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COL",
+        help="Read a column as categories, whatever it looks like.",
+        rich_help_panel=COLUMNS,
+    ),
+]
+Text = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COL", help="Read a column as free text (TF-IDF).", rich_help_panel=COLUMNS
+    ),
+]
+Weight = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="Weights of the rows, 0 or more.", rich_help_panel=COLUMNS),
+]
+Test = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="A table of test rows; nothing is then split off.",
+        autocompletion=complete_table,
+        rich_help_panel=SPLIT,
+    ),
+]
+TestSize = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Share of the rows to test on, above 0 and below 1. [default: 0.2]",
+        rich_help_panel=SPLIT,
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COL",
+        help="Keep rows of one group on one side of every split.",
+        rich_help_panel=SPLIT,
+    ),
+]
+Time = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="Test on the latest rows.", rich_help_panel=SPLIT),
+]
+InverseStrength = Annotated[
+    float | None,
+    typer.Option(
+        "--C",
+        metavar="NUMBER",
+        help="Inverse strength of the penalty, as in scikit-learn; larger fits closer. "
+        "[default: chosen by cross-validation]",
+        rich_help_panel=TRAINING,
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Where to compute: cpu, cuda, mps.", rich_help_panel=TRAINING
+    ),
+]

@@ -90,12 +90,12 @@ def train(table: Table, schema: Schema, options: TrainingOptions, screen: Screen
     """
     screen.step(f"encoding {len(table):,} rows")
     encoder, encoded = fit_encoding(table, schema)
-    rows = _Rows.of(table, schema, encoded)
+    rows = Rows.of(table, schema, encoded)
     C, path = options.C, None
     if C is None:
         screen.step("choosing C by cross-validation")
         search = SoftmaxClassifierCV(
-            cv=_folds(rows), refit=False, device=options.device, random_state=options.seed
+            cv=n_folds(rows), refit=False, device=options.device, random_state=options.seed
         )
         path = search.fit(rows.X, rows.labels, rows.weights, rows.groups).path_
         C = float(search.C_)
@@ -111,7 +111,7 @@ def train(table: Table, schema: Schema, options: TrainingOptions, screen: Screen
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class Rows:
     """What the estimators take."""
 
     X: Any
@@ -120,7 +120,7 @@ class _Rows:
     groups: NDArray[Any] | None
 
     @classmethod
-    def of(cls, table: Table, schema: Schema, encoded: Encoded) -> _Rows:
+    def of(cls, table: Table, schema: Schema, encoded: Encoded) -> Rows:
         labels, _ = read_labels(table.column(schema.target), schema.label_kind)
         weights = row_weights(table, schema)
         group = schema.role("group")
@@ -136,14 +136,14 @@ class _Rows:
         )
 
 
-def _folds(rows: _Rows) -> int:
+def n_folds(rows: Rows) -> int:
     """Five folds, or three where each fit is long and the held-out rows are many."""
     return 5 if len(rows.labels) < _MANY_ROWS else 3
 
 
-def _calibrated(softmax: SoftmaxClassifier, rows: _Rows) -> Any:
+def _calibrated(softmax: SoftmaxClassifier, rows: Rows) -> Any:
     """Fit and calibrate; after Ctrl-C give the best classifier so far, without a calibrator."""
-    calibrated = CalibratedClassifier(softmax, cv=_folds(rows))
+    calibrated = CalibratedClassifier(softmax, cv=n_folds(rows))
     try:
         return calibrated.fit(rows.X, rows.labels, rows.weights, rows.groups)
     except KeyboardInterrupt:
@@ -160,7 +160,7 @@ def _calibrated(softmax: SoftmaxClassifier, rows: _Rows) -> Any:
 
 
 def _trained(
-    model: TableClassifier, C: float, rows: _Rows, path: RegularisationPath | None
+    model: TableClassifier, C: float, rows: Rows, path: RegularisationPath | None
 ) -> Trained:
     positions = np.searchsorted(model.classes_, rows.labels)
     counts = np.bincount(positions, minlength=len(model.classes_))

@@ -69,7 +69,7 @@ def fit_folder(request: FitRequest, screen: Screen) -> None:
     """Read, infer, split, train, calibrate, test and write; refuse first what cannot end well."""
     begun = time.perf_counter()
     check_free(request.out, force=request.force)
-    _check_options(request)
+    check_options(request)
     data = prepare(request, screen)
     options = TrainingOptions(request.C, request.calibrate, request.seed, request.device)
     trained = train(data.train, data.schema, options, screen)
@@ -87,7 +87,8 @@ def fit_folder(request: FitRequest, screen: Screen) -> None:
     screen.result(Outcome(f"Report: {report}", content))
 
 
-def _check_options(request: FitRequest) -> None:
+def check_options(request: FitRequest) -> None:
+    """Refuse options that contradict each other or lie out of range."""
     if request.test is not None:
         others = {
             "--test-size": request.test_size,

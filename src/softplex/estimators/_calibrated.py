@@ -24,6 +24,7 @@ from softplex.estimators._folds import make_folds, stop_if_interrupted
 from softplex.estimators._inputs import read_labels, rows_of
 from softplex.estimators._softmax import SoftmaxClassifier
 from softplex.exceptions import InvalidInput, SoftplexWarning
+from softplex.losses import cross_entropy
 from softplex.maps import log_softmax, softmax
 
 METHODS = ("temperature",)
@@ -51,6 +52,9 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         Fitted on all rows.
     calibrator_ : TemperatureScaling
         With ``temperature_`` and ``status_``.
+    log_loss_ : float
+        Of the rows that it was fitted on, in nats: out of fold, so what new rows may be expected
+        to cost, and a measure to choose ``C`` by for estimators without probabilities.
     classes_ : ndarray (k,)
     n_features_in_ : int
 
@@ -128,6 +132,13 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
             y[rows],
             sample_weight=None if weight is None else weight[rows],
             classes=self.classes_,
+        )
+        self.log_loss_ = float(
+            cross_entropy(
+                self.calibrator_.calibrated_scores(scores[rows]),
+                np.searchsorted(self.classes_, y[rows]),
+                sample_weight=None if weight is None else weight[rows],
+            )
         )
         return self
 

@@ -18,7 +18,9 @@ from softplex.exceptions import InvalidInput, ModelFileError
 MANIFEST_NAME = "model.json"
 
 
-def check_free(folder: str | os.PathLike[str], *, force: bool = False) -> Path:
+def check_free(
+    folder: str | os.PathLike[str], *, force: bool = False, mark: str = MANIFEST_NAME
+) -> Path:
     """Refuse a folder that cannot be written, before any work is done.
 
     Parameters
@@ -26,7 +28,9 @@ def check_free(folder: str | os.PathLike[str], *, force: bool = False) -> Path:
     folder : path
         The folder that is to be made.
     force : bool, default False
-        Allow a folder that exists, if it is empty or holds a softplex model.
+        Allow a folder that exists, if it is empty or bears the mark.
+    mark : str, default "model.json"
+        The file by which a folder of this kind is known as softplex's own.
 
     Returns
     -------
@@ -48,17 +52,18 @@ def check_free(folder: str | os.PathLike[str], *, force: bool = False) -> Path:
             f"the folder {folder} exists and would be replaced; "
             "name another one, or allow it with --force (force=True in Python)"
         )
-    if target.exists() and not _may_be_replaced(target):
+    if target.exists() and not _may_be_replaced(target, mark):
+        what = "model" if mark == MANIFEST_NAME else mark
         raise InvalidInput(
-            f"{folder} holds files but no softplex model, and softplex does not replace what "
+            f"{folder} holds files but no softplex {what}, and softplex does not replace what "
             "it did not write; name another folder, or empty this one first"
         )
     _check_writable(target)
     return target
 
 
-def _may_be_replaced(folder: Path) -> bool:
-    return (folder / MANIFEST_NAME).is_file() or not any(folder.iterdir())
+def _may_be_replaced(folder: Path, mark: str) -> bool:
+    return (folder / mark).is_file() or not any(folder.iterdir())
 
 
 def _check_writable(target: Path) -> None:
@@ -73,7 +78,9 @@ def _check_writable(target: Path) -> None:
 
 
 @contextmanager
-def staged_folder(folder: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
+def staged_folder(
+    folder: str | os.PathLike[str], *, force: bool = False, mark: str = MANIFEST_NAME
+) -> Iterator[Path]:
     """Give an empty folder to fill; on success it takes the place of `folder`.
 
     Parameters
@@ -82,6 +89,8 @@ def staged_folder(folder: str | os.PathLike[str], *, force: bool = False) -> Ite
         Where the files are to be when all of them are written.
     force : bool, default False
         Replace a softplex folder that is there already.
+    mark : str, default "model.json"
+        As in `check_free`.
 
     Yields
     ------
@@ -89,7 +98,7 @@ def staged_folder(folder: str | os.PathLike[str], *, force: bool = False) -> Ite
         A sibling of `folder` on the same file system. It is removed when the block fails, and
         `folder` is then as it was.
     """
-    target = check_free(folder, force=force)
+    target = check_free(folder, force=force, mark=mark)
     target.parent.mkdir(parents=True, exist_ok=True)
     stage = _sibling(target, "new")
     stage.mkdir()
