@@ -16,11 +16,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from softplex import CalibratedClassifier, ModuleClassifier, SoftmaxClassifier, SoftmaxClassifierCV
 from softplex.objective import Status
+from softplex.penalties import GroupLasso
 
 # The quickest settings: scikit-learn sets max_iter itself, and draws small data.
 ESTIMATORS = [
     SoftmaxClassifier(),
     SoftmaxClassifier(smoothing=0.01, class_weight="balanced"),
+    SoftmaxClassifier(l1_ratio=0.5),
+    SoftmaxClassifier(penalty=GroupLasso()),
     SoftmaxClassifierCV(Cs=2, cv=2),
     CalibratedClassifier(cv=2),
 ]
