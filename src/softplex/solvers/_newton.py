@@ -1,7 +1,13 @@
-"""Newton's method with a Cholesky factorisation, for small problems.
+r"""Newton's method with a Cholesky factorisation, for small problems.
 
-Near the optimum each step doubles the number of right digits, so it goes on to the end of what
-float64 can resolve: the last steps cost little and make the result independent of the path.
+Adding a vector to every class changes no probability, and the penalty is least where the classes
+sum to zero. There a direction :math:`D = E - \bar E` is given by E without the first class, whose
+Hessian is that of the loss without the first class plus the penalty
+:math:`\rho\,(\delta_{ab} - 1/k)`: the share :math:`(1 - 1/k)^2` of the
+entries, and positive definite though an intercept has no penalty.
+
+Near the optimum each step doubles the number of right digits, so one step more than asked leads
+most of the way to the end of what float64 can resolve.
 """
 
 from __future__ import annotations
@@ -9,29 +15,46 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from softplex.exceptions import SolverRefused
 from softplex.objective import Point, RidgeObjective, Status
 from softplex.solvers._cholesky import damped_cholesky
 from softplex.solvers._lbfgs import Progress, line_step
+from softplex.solvers._newton_compact import CompactObjective, CurvedPoint
+from softplex.streaming import DenseFeatures, add_hessian, linear_hessian
 
-# The gap that Newton's method aims at, whatever larger one was asked for.
-_RESOLUTION = 1e-15
+# The largest gap at which Newton's method stops, and the one that it takes for none.
+_QUADRATIC, _RESOLUTION = 1e-9, 1e-15
 
 
 def newton(
     objective: RidgeObjective, theta: Tensor, progress: Progress, *, tol: float
 ) -> tuple[Point, Status]:
-    """Minimise until the estimated relative gap is at most ``tol``, and on while steps help."""
+    """Minimise until the estimated relative gap is ``tol^2``, or steps cease to help.
+
+    Parameters
+    ----------
+    objective : RidgeObjective
+        On dense features in the coordinates of the solver.
+    theta : tensor (r, d + 1)
+        Where to begin; with a row for each class, their sum is zero.
+    progress : Progress
+        Counts and history.
+    tol : float
+        The asked relative gap; where no more than that can be reached, the point is good enough.
+    """
+    goal = max(min(tol * tol, _QUADRATIC), min(tol, _RESOLUTION))
     point = objective(theta)
     progress.evaluations += 1
+    system = NewtonSystem(objective)
     try:
         while True:
             progress.record(point)
             reached = point.gap <= tol * abs(point.value)
-            if point.gap <= min(tol, _RESOLUTION) * abs(point.value):
+            if point.gap <= goal * abs(point.value):
                 return point, Status.CONVERGED
             if progress.n_iter >= progress.max_iter:
                 return point, Status.CONVERGED if reached else Status.MAX_ITER
-            following = line_step(objective, point, _direction(objective, point), progress)
+            following = line_step(objective, point, system.direction(point), progress)
             if following is None or (reached and following.gap >= point.gap):
                 return point, Status.CONVERGED if reached else Status.STALLED
             point = following
@@ -40,7 +63,57 @@ def newton(
         return point, Status.INTERRUPTED
 
 
-def _direction(objective: RidgeObjective, point: Point) -> Tensor:
-    factor = damped_cholesky(objective.hessian(point.theta))
-    step = torch.cholesky_solve(point.gradient.reshape(-1, 1), factor)
-    return -step.reshape(point.gradient.shape)
+class NewtonSystem:
+    """Newton directions of an objective.
+
+    Parameters
+    ----------
+    objective : RidgeObjective
+        On dense features in the coordinates of the solver.
+    """
+
+    def __init__(self, objective: RidgeObjective) -> None:
+        if not (objective.transformed and isinstance(objective.features, DenseFeatures)):
+            raise SolverRefused(
+                "Newton's method needs dense features in the solver's coordinates; use L-BFGS."
+            )
+        self._objective, self._features = objective, objective.features
+        rho = torch.nn.functional.pad(objective.penalty_weight, (0, 1))
+        k = objective.targets.n_classes
+        share = torch.eye(k - 1, dtype=rho.dtype, device=rho.device)
+        single = len(objective.class_curvature) < k
+        self._penalty = (share if single else share - 1.0 / k)[:, :, None] * rho
+        if not objective.fit_intercept:
+            self._penalty[:, :, -1] = share
+
+    def direction(self, point: Point) -> Tensor:
+        """Solve H d = -gradient."""
+        hessian = self.hessian(point)
+        factor, failed = torch.linalg.cholesky_ex(hessian)
+        if int(failed):
+            factor = damped_cholesky(hessian)
+        whole = point.gradient
+        gradient = whole[-len(self._penalty) :]
+        step = torch.cholesky_solve(gradient.reshape(-1, 1), factor).view_as(gradient)
+        if len(whole) == len(step):
+            return step.neg_()
+        mean = step.sum(0, keepdim=True) / len(whole)
+        return torch.cat([mean, mean - step])
+
+    def hessian(self, point: Point) -> Tensor:
+        """Give the Hessian in the parameters of the classes after the first, class by class."""
+        r, _, width = self._penalty.shape
+        if isinstance(self._objective, CompactObjective) and isinstance(point, CurvedPoint):
+            out = point.theta.new_zeros(r * width, r * width)
+            add_hessian(out, point.probabilities[1:], self._objective.weighted_design)
+        else:
+            theta = point.theta
+            relative = theta if len(theta) == r else theta[1:] - theta[:1]
+            weight, bias = relative[:, :-1], relative[:, -1]
+            out = linear_hessian(self._features, weight, bias, self._objective.targets)
+        entries = out.view(r, width, r, width)
+        if not self._objective.fit_intercept:
+            entries[:, -1] = 0.0
+            entries[..., -1] = 0.0
+        entries.diagonal(dim1=1, dim2=3).add_(self._penalty)
+        return out

@@ -26,6 +26,7 @@ from softplex.penalties import PenaltyParts
 from softplex.solvers._lbfgs import Progress, lbfgs
 from softplex.solvers._metric import Metric
 from softplex.solvers._newton import newton
+from softplex.solvers._newton_compact import CompactObjective, is_compact
 from softplex.solvers._result import Iteration, Solution
 from softplex.streaming import DenseFeatures, Features, Targets, as_features
 
@@ -176,9 +177,11 @@ def _working_objective(problem: RidgeProblem, precise: RidgeObjective) -> RidgeO
     if sparse_input and not _newton_pays(problem):
         return replace(precise, features=problem.features(dtype))
     shift, scale = precise.coordinates.shift, precise.coordinates.scale
-    scaled = torch.empty(n, d, dtype=dtype, device=problem.device)
     dense = problem.X.toarray() if sparse_input else problem.X
     X = to_tensor(dense, device=problem.device)
+    if dtype == torch.float64 and is_compact(n, d, problem.targets.n_classes):
+        return CompactObjective.of(precise, X)
+    scaled = torch.empty(n, d, dtype=dtype, device=problem.device)
     for start in range(0, n, 4096):
         rows = slice(start, start + 4096)
         scaled[rows] = (X[rows].to(torch.float64) - shift) / scale

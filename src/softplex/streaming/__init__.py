@@ -13,7 +13,7 @@ from softplex.streaming._features import (
     as_features,
     self_product,
 )
-from softplex.streaming._hessian import linear_hessian
+from softplex.streaming._hessian import add_hessian, linear_hessian
 from softplex.streaming._linear import (
     Targets,
     linear_loss_and_gradient,
@@ -26,6 +26,7 @@ __all__ = [
     "Features",
     "SparseFeatures",
     "Targets",
+    "add_hessian",
     "as_features",
     "class_curvature",
     "class_totals",

@@ -8,6 +8,10 @@ from torch import Tensor
 from softplex.streaming._features import DenseFeatures, self_product
 from softplex.streaming._linear import Targets, score_blocks
 
+# Numbers in the tilted rows that are held at a time: they stay in the cache.
+_TILTED_NUMBERS = 1 << 17
+_MIN_ROWS = 64
+
 
 def linear_hessian(
     features: DenseFeatures, weight: Tensor, bias: Tensor, targets: Targets
@@ -22,16 +26,36 @@ def linear_hessian(
     r, width = len(weight), features.d + 1
     first = targets.n_classes - r
     hessian = torch.zeros(r * width, r * width, dtype=torch.float64, device=features.device)
-    blocks = torch.zeros(r, width, width, dtype=torch.float64, device=features.device)
     for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
-        p = torch.softmax(scores, 1)[:, first:].contiguous()
-        extended = torch.nn.functional.pad(features.block(rows), (0, 1), value=1.0)
-        scaled = p[:, :, None] * extended[:, None, :]
-        weighted = targets.weight[rows, None] * extended
-        blocks += scaled.permute(1, 2, 0) @ weighted
-        root = targets.weight[rows].sqrt()
-        hessian -= self_product((scaled * root[:, None, None]).reshape(len(p), r * width))
-    for place, block in enumerate(blocks):
-        part = slice(place * width, (place + 1) * width)
-        hessian[part, part] += block
+        probabilities = torch.softmax(scores.T, 0)[first:]
+        design = features.block(rows).new_ones(width, rows.stop - rows.start)
+        design[:-1] = features.block(rows).T
+        design *= targets.weight[rows].sqrt().to(design.dtype)
+        add_hessian(hessian, probabilities, design)
     return hessian
+
+
+def add_hessian(hessian: Tensor, probabilities: Tensor, design: Tensor) -> None:
+    r"""Add the Hessian over some rows, whose design holds the roots of their weights.
+
+    With :math:`a_{ic} = p_{ic} \sqrt{s_i}\, \tilde x_i` the entry of the classes c and m is
+    :math:`[c = m] \sum_i a_{ic}\, \sqrt{s_i}\, \tilde x_i^T - \sum_i a_{ic}\, a_{im}^T`.
+
+    Parameters
+    ----------
+    hessian : tensor (r w, r w) in float64
+        Class by class.
+    probabilities : tensor (r, n)
+        Of the classes whose parameters these are.
+    design : tensor (w, n)
+        :math:`\sqrt{s_i}\, \tilde x_i` by column.
+    """
+    r, width = len(probabilities), len(design)
+    # The blocks of one class, (w, w, r), as a view.
+    own = hessian.view(r, width, r, width).diagonal(dim1=0, dim2=2)
+    step = max(_TILTED_NUMBERS // (r * width), _MIN_ROWS)
+    for start in range(0, design.shape[1], step):
+        part = design[:, start : start + step]
+        tilted = (probabilities[:, None, start : start + step] * part).view(r * width, -1)
+        hessian -= self_product(tilted.T)
+        own += (tilted @ part.T).view(r, width, width).permute(1, 2, 0)

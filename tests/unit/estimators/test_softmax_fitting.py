@@ -15,6 +15,7 @@ from softplex import SoftmaxClassifier
 from softplex.exceptions import GapNotReached
 from softplex.objective import RidgeObjective, Status
 from softplex.solvers import _ridge
+from softplex.solvers._newton_compact import CompactObjective
 
 X, Y = load_iris(return_X_y=True)
 
@@ -121,15 +122,19 @@ def test_verbose_writes_a_line_an_iteration_to_standard_error(path: str, capsys)
 
 def interrupt_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the evaluation of that number."""
-    original, calls = RidgeObjective.__call__, [0]
+    calls = [0]
 
-    def interrupted(self, theta):
-        calls[0] += 1
-        if calls[0] == count:
-            raise KeyboardInterrupt
-        return original(self, theta)
+    def interrupting(original):
+        def interrupted(self, theta):
+            calls[0] += 1
+            if calls[0] == count:
+                raise KeyboardInterrupt
+            return original(self, theta)
 
-    monkeypatch.setattr(RidgeObjective, "__call__", interrupted)
+        return interrupted
+
+    for kind in (RidgeObjective, CompactObjective):
+        monkeypatch.setattr(kind, "__call__", interrupting(kind.__call__))
 
 
 @pytest.mark.parametrize("count", [2, 4])
