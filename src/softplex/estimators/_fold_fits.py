@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from softplex.estimators._folds import Fold
 from softplex.estimators._linear import _columns_of, _say, _silent
 from softplex.estimators._softmax import SoftmaxClassifier
 from softplex.exceptions import InvalidInput
-from softplex.solvers import Solution
+from softplex.solvers import NeighbouringFits, Solution
 from softplex.streaming import Features, Targets, as_features, score_blocks
 
 
@@ -50,7 +51,7 @@ class HeldOut:
 class _Part:
     """Training rows: of one fold, or all of them."""
 
-    X: Any
+    rows: NDArray[np.intp]
     targets: Targets
     present: NDArray[np.bool_]
 
@@ -89,7 +90,7 @@ class FoldFits:
         self.held_out = [
             self._held_out(rows, part.present) for part, (_, rows) in zip(parts, folds, strict=True)
         ]
-        self._whole: _Part | None = None
+        self._sliced: dict[int | None, Any] = {}
 
     def fit(
         self, fold: int | None, C: float, tol: float, start: tuple[Tensor, Tensor] | None = None
@@ -105,17 +106,39 @@ class FoldFits:
         start : (weight, bias), optional
             Where to begin, in the classes of the fold.
         """
-        part = self._whole_part() if fold is None else self._parts[fold]
+        part = self._whole if fold is None else self._parts[fold]
         settings = copy.copy(self._settings)
         settings.C, settings.tol = C, tol
-        loud = settings.verbose > (0 if fold is None else 1)
-        return settings._solution(
-            part.X,
-            part.targets,
-            self._n_columns(part),
-            start,
-            _say if loud else _silent,
+        report = _say if settings.verbose > (0 if fold is None else 1) else _silent
+        if self._neighbours is not None and fold is not None:
+            rows = to_tensor(np.searchsorted(self._whole.rows, part.rows), device=self._device)
+            return self._neighbours.fit(rows, C, tol, report)
+        if self._neighbours is not None:
+            return self._neighbours.fit_all(C, tol, report)
+        X = self._rows_of(fold, part)
+        return settings._solution(X, part.targets, self._n_columns(part), start, report)
+
+    @cached_property
+    def _neighbours(self) -> NeighbouringFits | None:
+        """Fits that share their work: for folds of the same classes and quadratic penalties."""
+        whole = self._whole
+        alike = all(bool((part.present == whole.present).all()) for part in self._parts)
+        penalty = self._settings._chosen_penalty().parts(self.X.shape[1]).to(self._device)
+        if not (alike and penalty.is_smooth) or bool(penalty.unpenalised.any()):
+            return None
+        problem = self._settings._problem(
+            self._rows_of(None, whole), whole.targets, self._n_columns(whole)
         )
+        problem = replace(problem, quadratic=penalty.quadratic)
+        return NeighbouringFits(problem, self._settings.max_iter)
+
+    def _rows_of(self, fold: int | None, part: _Part) -> Any:
+        """The features of a part, sliced once."""
+        if len(part.rows) == len(self._weight) and bool((np.diff(part.rows) == 1).all()):
+            return self.X
+        if fold not in self._sliced:
+            self._sliced[fold] = self.X[part.rows]
+        return self._sliced[fold]
 
     def classifier(self, fold: int | None, solution: Solution) -> SoftmaxClassifier:
         """Give a fitted classifier with the parameters of a solution."""
@@ -126,7 +149,7 @@ class FoldFits:
 
     def present(self, fold: int | None) -> NDArray[np.bool_]:
         """Say which classes the fits of a fold know, ``(k,)``."""
-        return (self._whole_part() if fold is None else self._parts[fold]).present
+        return (self._whole if fold is None else self._parts[fold]).present
 
     def held_out_scores(self, fold: int, solution: Solution) -> Iterator[tuple[slice, Tensor]]:
         """Give the scores of the held-out rows by blocks, with a column for each present class."""
@@ -136,10 +159,9 @@ class FoldFits:
     def _n_columns(self, part: _Part) -> int:
         return 1 if len(part.present) == 2 else part.targets.n_classes
 
-    def _whole_part(self) -> _Part:
-        if self._whole is None:
-            self._whole = self._part(np.arange(len(self._weight)), "the whole")
-        return self._whole
+    @cached_property
+    def _whole(self) -> _Part:
+        return self._part(np.arange(len(self._weight)), "the whole")
 
     def _part(self, rows: NDArray[np.intp], name: str) -> _Part:
         rows = rows[self._weight[rows] > 0]
@@ -153,9 +175,8 @@ class FoldFits:
                 "Use stratified or fewer folds, and check the weights."
             )
         present = self._settings._fittable_classes(targets, weight)
-        whole = len(rows) == len(self._weight) and bool((np.diff(rows) == 1).all())
         return _Part(
-            self.X if whole else self.X[rows],
+            rows,
             Targets(
                 to_tensor(_columns_of(values, present), device=self._device),
                 to_tensor(weight, device=self._device),

@@ -178,21 +178,25 @@ class SoftmaxClassifier(LinearClassifier):
         report: Callable[[Iteration], None],
     ) -> Solution:
         C = 1.0 if self._has_no_penalty() else self.C
-        problem = RidgeProblem(
-            X=X,
-            targets=replace(targets, weight=C * targets.weight),
-            loss=CrossEntropy(self.smoothing, self.smoothing_kind),
-            fit_intercept=bool(self.fit_intercept),
-            n_columns=n_columns,
-            dtype=as_dtype(self.dtype),
-        )
+        problem = self._problem(X, targets, n_columns)
         return solve_penalised(
-            problem,
+            replace(problem, targets=replace(targets, weight=C * targets.weight)),
             self._chosen_penalty().parts(X.shape[1]).to(problem.device),
             tol=self.tol,
             max_iter=self.max_iter,
             start=start,
             report=report,
+        )
+
+    def _problem(self, X: Any, targets: Targets, n_columns: int) -> RidgeProblem:
+        """The problem at C = 1 with the ridge penalty."""
+        return RidgeProblem(
+            X=X,
+            targets=targets,
+            loss=CrossEntropy(self.smoothing, self.smoothing_kind),
+            fit_intercept=bool(self.fit_intercept),
+            n_columns=n_columns,
+            dtype=as_dtype(self.dtype),
         )
 
     def _has_no_penalty(self) -> bool:

@@ -28,6 +28,8 @@ from softplex.streaming import class_totals, mean_class_covariance
 # Above this many classes the whole curvature of the intercept, O(n k^2), costs too much.
 _WHOLE_CURVATURE_CLASSES = 256
 _STEPS = 4
+# A residual of share r becomes about r^2; this factor keeps a distance.
+_SQUARED = 0.1
 # What the intercept may add to the gap, as a share of the asked one.
 _SMALL_SHARE = 0.02
 # Rounding errors of sums over rows and of scores, in units of eps.
@@ -91,6 +93,8 @@ def _polished(objective: RidgeObjective, theta: Tensor, allowed: float) -> Tenso
         step = _solve(curvature, residual)
         theta = theta.clone()
         theta[:, -1] -= step if len(theta) > 1 else step[1:] - step[:1]
+        if size * size <= _SQUARED * allowed * float(totals.sum()):
+            return theta  # good enough after this step, which the evaluation to come will show
     return best
 
 

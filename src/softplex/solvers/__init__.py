@@ -4,6 +4,7 @@ from softplex.solvers._checkpoint import keeper, read_checkpoint, refuse_other_f
 from softplex.solvers._examples import Examples, dense_rows
 from softplex.solvers._hinge import HingeProblem, solve_hinge
 from softplex.solvers._minibatch import Training, judged_rows, module_scores, train, train_once
+from softplex.solvers._neighbours import NeighbouringFits
 from softplex.solvers._penalised import solve_penalised
 from softplex.solvers._result import Iteration, Solution
 from softplex.solvers._ridge import RidgeProblem, solve_ridge
@@ -26,6 +27,7 @@ __all__ = [
     "HingeProblem",
     "Iteration",
     "MiniBatchProblem",
+    "NeighbouringFits",
     "RidgeProblem",
     "Schedule",
     "Solution",

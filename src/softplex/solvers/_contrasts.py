@@ -112,13 +112,12 @@ def _block(objective: RidgeObjective, curvature: Tensor) -> Tensor:
 
 
 def bulk(curvature: Tensor) -> Tensor:
-    """Leave out the rows that hold little of the curvature, which are most, and keep its sum."""
-    ordered = curvature.sort(descending=True).values
-    held = ordered.cumsum(0)
-    last = int(torch.searchsorted(held, _BULK * held[-1]))
-    least = ordered[min(last, len(ordered) - 1)]
-    kept = torch.where(curvature >= least, curvature, 0.0)
-    return kept * (held[-1] / kept.sum().clamp_min(torch.finfo(kept.dtype).tiny))
+    """Leave out the rows that hold little of the curvature, which are most, and keep its sum.
+
+    Rows below a share of the mean hold less than this share of the sum together.
+    """
+    kept = torch.where(curvature >= (1.0 - _BULK) * curvature.mean(), curvature, 0.0)
+    return kept * (curvature.sum() / kept.sum().clamp_min(torch.finfo(kept.dtype).tiny))
 
 
 def _inverse_root(block: Tensor, *, jitter: float) -> Tensor:

@@ -18,6 +18,7 @@ from softplex.objective import RidgeObjective
 from softplex.solvers._contrasts import contrast_preconditioner, evaluations_worth_contrasts
 from softplex.solvers._pairs import evaluations_worth_pairs, pairwise_preconditioner
 from softplex.solvers._preconditioner import (
+    Preconditioner,
     first_preconditioner,
     make_basis,
     renewal_cost,
@@ -36,12 +37,19 @@ class Metric:
     ----------
     objective : RidgeObjective
         What is minimised.
+    preconditioner : Preconditioner, optional
+        That of a neighbouring problem at its optimum, in the place of zero weights.
     """
 
-    def __init__(self, objective: RidgeObjective) -> None:
-        self._basis = make_basis(objective)
-        self.preconditioner = first_preconditioner(objective, self._basis)
-        self._renewal: int | None = max(_FIRST_RENEWAL, 2 * renewal_cost(objective, self._basis))
+    def __init__(
+        self, objective: RidgeObjective, preconditioner: Preconditioner | None = None
+    ) -> None:
+        self._renewal: int | None = None
+        if preconditioner is None:
+            self._basis = make_basis(objective)
+            preconditioner = first_preconditioner(objective, self._basis)
+            self._renewal = max(_FIRST_RENEWAL, 2 * renewal_cost(objective, self._basis))
+        self.preconditioner = preconditioner
         self._contrasts = evaluations_worth_contrasts(objective)
         self._pairs_cost = evaluations_worth_pairs(objective)
         self._pairs = None if self._pairs_cost is None else 2 * self._pairs_cost

@@ -14,6 +14,8 @@ it, whose penalty is :math:`\rho\,(\delta_{ab} - 1/k)`, has the same inverse.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -27,6 +29,9 @@ from softplex.streaming import DenseFeatures, self_product
 _MAX_NUMBERS = 60_000_000
 _ROWS = 16_384
 _JITTER = 1e-6
+# Up to this many features all pairs go through one product, in blocks of so many numbers.
+_NARROW = 48
+_NUMBERS_AT_ONCE = 1 << 19
 
 
 def evaluations_worth_pairs(objective: RidgeObjective) -> int | None:
@@ -67,19 +72,54 @@ def pairwise_preconditioner(objective: RidgeObjective, theta: Tensor) -> Precond
 def _hessian(objective: RidgeObjective, theta: Tensor) -> Tensor:
     """The lower triangle without the last class, ``((k - 1) (d + 1),) * 2`` in float32."""
     k, width = theta.shape
-    out = torch.zeros(k - 1, width, k - 1, width, dtype=torch.float32, device=theta.device)
+    sum_pairs = _sum_of_narrow if width <= _NARROW else _sum_of_wide
+    out = sum_pairs(objective, theta)
+    _add_penalty(out, objective)
+    return out.reshape((k - 1) * width, (k - 1) * width)
+
+
+def _blocks(
+    objective: RidgeObjective, theta: Tensor, at_once: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Give probabilities ``(k, rows)``, row weights and extended rows ``(rows, d + 1)``."""
     weight, bias = (part.to(objective.features.dtype) for part in objective.user_parameters(theta))
-    for start in range(0, objective.features.n, _ROWS):
-        rows = slice(start, min(start + _ROWS, objective.features.n))
+    for start in range(0, objective.features.n, at_once):
+        rows = slice(start, min(start + at_once, objective.features.n))
         p = torch.softmax(objective.features.scores(rows, weight, bias), 0)
-        row_weight = objective.targets.weight[rows]
         block = torch.nn.functional.pad(objective.inner_block(rows), (0, 1), value=1.0)
+        yield p, objective.targets.weight[rows], block
+
+
+def _sum_of_wide(objective: RidgeObjective, theta: Tensor) -> Tensor:
+    """A Gram matrix a pair, of the rows that hold nearly all of its weight."""
+    k, width = theta.shape
+    out = torch.zeros(k - 1, width, k - 1, width, dtype=torch.float32, device=theta.device)
+    for p, row_weight, block in _blocks(objective, theta, _ROWS):
         for a in range(1, k):
             for b in range(a):
                 gram = _weighted_gram(block, bulk(p[a] * p[b] * row_weight))
                 _add_pair(out, a, b, gram.to(out.dtype))
-    _add_penalty(out, objective)
-    return out.reshape((k - 1) * width, (k - 1) * width)
+    return out
+
+
+def _sum_of_narrow(objective: RidgeObjective, theta: Tensor) -> Tensor:
+    """All pairs in one product: pairs of classes times pairs of features, over the rows."""
+    k, width = theta.shape
+    a, b = torch.tril_indices(k, k, -1, device=theta.device)
+    i, j = torch.tril_indices(width, width, device=theta.device)
+    sums = torch.zeros(len(a), len(i), dtype=torch.float32, device=theta.device)
+    at_once = max(256, _NUMBERS_AT_ONCE // (len(a) + len(i)))
+    for p, row_weight, block in _blocks(objective, theta, at_once):
+        weights = p[a] * p[b] * row_weight.to(p.dtype)
+        sums += (weights @ (block[:, i] * block[:, j])).to(sums.dtype)
+    grams = torch.zeros(len(a), width, width, dtype=sums.dtype, device=theta.device)
+    grams[:, i, j], grams[:, j, i] = sums, sums
+    pairs = torch.zeros(k, k, width, width, dtype=sums.dtype, device=theta.device)
+    pairs[a, b], pairs[b, a] = grams, grams
+    out = -pairs[:-1, :-1]
+    own = torch.arange(k - 1, device=theta.device)
+    out[own, own] = pairs.sum(1)[:-1]
+    return out.transpose(1, 2).contiguous()
 
 
 def _weighted_gram(block: Tensor, weight: Tensor) -> Tensor:

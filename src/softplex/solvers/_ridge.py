@@ -105,13 +105,70 @@ def solve_ridge(
     -------
     Solution
     """
-    precise = _precise_objective(problem)
-    working = _working_objective(problem, precise)
-    theta = _centred(precise.coordinates.from_user(*(start or _default_start(problem))))
-    progress = Progress(max_iter, report)
-    metric = None if _newton_pays(problem) else Metric(working)
+    prepared = PreparedRidge.of(problem)
+    metric = None if _newton_pays(problem) else Metric(prepared.working)
+    return solve_prepared(
+        prepared,
+        metric,
+        tol=tol,
+        max_iter=max_iter,
+        start=start or _default_start(problem),
+        report=report,
+    )
 
-    widens = working.features.dtype == torch.float32 and problem.dtype is None
+
+@dataclass(frozen=True)
+class PreparedRidge:
+    """A problem in the solver's coordinates, ready for any weights of its rows.
+
+    Parameters
+    ----------
+    precise : RidgeObjective
+        On the data as they came, in float64.
+    working : RidgeObjective
+        In the dtype of the products.
+    widens : bool
+        Whether the solver may go from the second to the first where the gap needs it.
+    """
+
+    precise: RidgeObjective
+    working: RidgeObjective
+    widens: bool
+
+    @classmethod
+    def of(cls, problem: RidgeProblem) -> PreparedRidge:
+        """Centre, scale and convert the data."""
+        precise = _precise_objective(problem)
+        working = _working_objective(problem, precise)
+        widens = working.features.dtype == torch.float32 and problem.dtype is None
+        return cls(precise, working, widens)
+
+    def weighted(self, weight: Tensor) -> PreparedRidge:
+        """Give the same data with other weights ``s_i`` ``(n,)``, zero for rows left out."""
+        targets = replace(self.precise.targets, weight=weight)
+        return replace(
+            self,
+            precise=replace(self.precise, targets=targets),
+            working=replace(self.working, targets=targets),
+        )
+
+
+def solve_prepared(
+    prepared: PreparedRidge,
+    metric: Metric | None,
+    *,
+    tol: float,
+    max_iter: int,
+    start: tuple[Tensor, Tensor],
+    report: Callable[[Iteration], None] = lambda _: None,
+) -> Solution:
+    """Minimise by L-BFGS in a metric, or by Newton's method without one.
+
+    The arguments are those of :func:`solve_ridge`.
+    """
+    precise, working, widens = prepared.precise, prepared.working, prepared.widens
+    theta = _centred(precise.coordinates.from_user(*start))
+    progress = Progress(max_iter, report)
     floor = _float32_floor(working) if widens else 0.0
     target = max(tol, floor)
     for _ in range(_STAGES):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from softplex.streaming._features import Features
-from softplex.streaming._linear import Targets, score_blocks
+from softplex.streaming._linear import Targets, probabilities_of, score_blocks
 
 
 def mean_class_covariance(
@@ -20,7 +20,7 @@ def mean_class_covariance(
     total = torch.zeros(k, dtype=torch.float64, device=features.device)
     products = torch.zeros(k, k, dtype=torch.float64, device=features.device)
     for rows, scores in score_blocks(features, weight, bias, k):
-        p = torch.softmax(scores, 1).to(torch.float64)
+        p = probabilities_of(scores).to(torch.float64)
         weighted = targets.weight[rows, None] * p
         total += weighted.sum(0)
         products += weighted.T @ p
@@ -34,7 +34,7 @@ def class_totals(
     totals = torch.zeros(targets.n_classes, dtype=torch.float64, device=features.device)
     squares = torch.zeros_like(totals)
     for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
-        p = torch.softmax(scores, 1).to(torch.float64)
+        p = probabilities_of(scores).to(torch.float64)
         totals += targets.weight[rows] @ p
         squares += targets.weight[rows] @ p.square()
     return totals, squares
@@ -70,7 +70,7 @@ def class_curvature(
     curvature = torch.zeros(len(weight), len(shift), dtype=torch.float64, device=features.device)
     totals = torch.zeros(len(weight), dtype=torch.float64, device=features.device)
     for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
-        p = torch.softmax(scores, 1).T[first:]
+        p = probabilities_of(scores).T[first:]
         weighted = p * (1.0 - p) * targets.weight[rows].to(p.dtype)
         features.add_squares(rows, weighted, basis, shift, curvature)
         totals += weighted.sum(1, dtype=torch.float64)
@@ -90,7 +90,7 @@ def contrast_curvature(
     shape = (contrasts.shape[1], features.n)
     out = torch.empty(shape, dtype=features.dtype, device=features.device)
     for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
-        p = torch.softmax(scores, 1)
+        p = probabilities_of(scores)
         u = whole.to(p.dtype)
         out[:, rows] = (p @ u.square()).sub_((p @ u).square_()).T
     return out.clamp_min_(0.0).mul_(targets.weight.to(out.dtype))

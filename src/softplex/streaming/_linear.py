@@ -65,6 +65,13 @@ def score_blocks(
         yield rows, scores.T
 
 
+def probabilities_of(scores: Tensor) -> Tensor:
+    """Give the softmax of each row along the memory of the scores: several times faster."""
+    if scores.is_contiguous():
+        return torch.softmax(scores, 1)
+    return torch.softmax(scores.T, 0).T
+
+
 def linear_scores(features: Features, weight: Tensor, bias: Tensor) -> Tensor:
     """Give the scores ``X W^T + b``, ``(n, k)`` in the dtype of the features."""
     k = len(weight)

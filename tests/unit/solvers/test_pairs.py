@@ -56,10 +56,15 @@ def make(
     return objective, theta
 
 
+@pytest.mark.parametrize("narrow", [0, 48])
 @pytest.mark.parametrize("quadratic", [0.0, 1.0])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("k", [3, 5])
-def test_the_sum_over_pairs_is_the_hessian(k: int, fit_intercept: bool, quadratic: float) -> None:
+def test_the_sum_over_pairs_is_the_hessian(
+    k: int, fit_intercept: bool, quadratic: float, narrow: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_pairs, "_NARROW", narrow)
+    monkeypatch.setattr(_pairs, "_ROWS", 30)
     objective, theta = make(k, fit_intercept=fit_intercept, quadratic=quadratic)
     theta = theta - theta.mean(0)  # as the solver's: the gradient then sums to zero too
     gradient = objective(theta).gradient
