@@ -8,6 +8,7 @@ import typer
 
 import softplex
 from softplex.cli._command import Command
+from softplex.cli._compare import compare
 from softplex.cli._datasets import datasets
 from softplex.cli._evaluate import evaluate
 from softplex.cli._explain import explain
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fit, predict, evaluate, explain, show, datasets):
+for _command in (fit, compare, predict, evaluate, explain, show, datasets):
     app.command(cls=Command)(_command)
 
 

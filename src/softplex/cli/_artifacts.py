@@ -89,7 +89,7 @@ def write_artifacts(findings: Findings, folder: Path) -> dict[str, Any]:
     content = report_content(findings)
     metrics = metrics_content(findings)
     write_model(findings.trained.model, folder)
-    (folder / METRICS_FILE).write_text(_json_text(metrics) + "\n", encoding="utf-8")
+    (folder / METRICS_FILE).write_text(json_text(metrics) + "\n", encoding="utf-8")
     batch = _test_predictions(findings)
     with row_writer(folder / PREDICTIONS_FILE, batch.schema) as write:
         write(batch)
@@ -98,13 +98,13 @@ def write_artifacts(findings: Findings, folder: Path) -> dict[str, Any]:
     return metrics
 
 
-def _json_text(content: dict[str, Any], indent: str = "") -> str:
+def json_text(content: dict[str, Any], indent: str = "") -> str:
     """Write JSON with one line for each key of the upper two levels, so that it can be read."""
     inner = indent + " "
     lines = [
         f"{inner}{json.dumps(key)}: "
         + (
-            _json_text(value, inner)
+            json_text(value, inner)
             if isinstance(value, dict) and not indent
             else json.dumps(value, allow_nan=False)
         )
@@ -116,7 +116,7 @@ def _json_text(content: dict[str, Any], indent: str = "") -> str:
 def metrics_content(findings: Findings) -> dict[str, Any]:
     """Give the numbers of a fit for programs; what is not finite becomes null."""
     trained, before = findings.trained, findings.uncalibrated
-    calibration = _calibration_summary(trained)
+    calibration = calibration_summary(trained)
     content = {
         "format": _METRICS_FORMAT,
         "softplex": softplex.__version__,
@@ -159,13 +159,13 @@ def report_content(findings: Findings) -> ReportContent:
         row_ids=_row_ids(rows, schema),
         row_cells=_cells(findings, rows),
         uncalibrated=findings.uncalibrated,
-        calibration=_calibration_summary(trained),
+        calibration=calibration_summary(trained),
         weights=FeatureWeights(
             np.asarray(softmax.coef_),
             trained.model.feature_names,
             "Numbers were standardised, so sizes compare.",
         ),
-        certificate=_certificate_summary(trained),
+        certificate=certificate_summary(trained),
         path=trained.path,
         data=_data_summary(findings),
         command=findings.command,
@@ -175,7 +175,7 @@ def report_content(findings: Findings) -> ReportContent:
     )
 
 
-def _certificate_summary(trained: Trained) -> CertificateSummary:
+def certificate_summary(trained: Trained) -> CertificateSummary:
     """Give the certificate of a fit in plain numbers and words."""
     certificate = trained.softmax.certificate_
     return CertificateSummary(
@@ -187,7 +187,7 @@ def _certificate_summary(trained: Trained) -> CertificateSummary:
     )
 
 
-def _calibration_summary(trained: Trained) -> CalibrationSummary:
+def calibration_summary(trained: Trained) -> CalibrationSummary:
     """Say in a sentence what was done to the scores after training."""
     if not trained.is_calibrated:
         return CalibrationSummary("The probabilities were not calibrated.")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from softplex.data import TableClassifier
 
 METRICS_FILE: Final = "metrics.json"
+COMPARISON_FILE: Final = "comparison.json"
 PREDICTIONS_FILE: Final = "predictions.parquet"
 REPORT_FILE: Final = "report.html"
 CARD_FILE: Final = "README.md"

@@ -52,6 +52,48 @@ def metrics_grid(test: Mapping[str, Any], before: Mapping[str, Any] | None = Non
     return Grid("metrics", "How good the probabilities are", columns, rows)
 
 
+def comparison_grid(found: Mapping[str, Any], seconds: Sequence[float]) -> Grid:
+    """Show two models side by side: the headline numbers, then how they were trained.
+
+    Parameters
+    ----------
+    found : mapping
+        What ``softplex compare`` writes for programs.
+    seconds : two numbers
+        What training and calibrating took.
+    """
+    models = [found["softmax"], found["hinge"]]
+    tests = [model["test"] for model in models]
+    level = f"{100 * tests[0]['interval_level']:g} % interval"
+    names = [name for name in HEADLINES if name in tests[0]]
+    rows = [
+        [HEADLINES[name], *(cell for test in tests for cell in _estimate(test, name))]
+        for name in names
+    ]
+    facts = {
+        "accuracy before calibration": [
+            _number(model["uncalibrated_accuracy"]) for model in models
+        ],
+        "C": [f"{model['C']:.4g}" for model in models],
+        "temperature": [f"{model['calibration']['temperature']:.4g}" for model in models],
+        "relative gap": [_relative_gap(model["certificate"]) for model in models],
+        "training and calibrating": [f"{one:.3g} s" for one in seconds],
+        "training rows without loss": ["", _number(found["hinge"]["zero_loss_share"])],
+    }
+    rows += [[name, softmax, "", hinge, ""] for name, (softmax, hinge) in facts.items()]
+    columns = ("measure", "softmax", level, "hinge", f"its {level}")
+    return Grid("comparison", "Softmax beside hinge", columns, rows)
+
+
+def _estimate(test: Mapping[str, Any], name: str) -> tuple[str, str]:
+    return _number(test[name]), _interval(test, name)
+
+
+def _relative_gap(certificate: Mapping[str, Any]) -> str:
+    gap = certificate["relative_gap"]
+    return "unknown" if gap is None else f"{gap:.1e}"
+
+
 def _interval(test: Mapping[str, Any], name: str) -> str:
     low, high = test["intervals"][name]
     return "" if low is None or high is None else f"{_number(low)} to {_number(high)}"

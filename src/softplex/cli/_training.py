@@ -107,7 +107,7 @@ def train(table: Table, schema: Schema, options: TrainingOptions, screen: Screen
         classifier = _calibrated(softmax, rows)
     else:
         classifier = softmax.fit(rows.X, rows.labels, rows.weights)
-    return _trained(TableClassifier(schema, encoder, classifier), C, rows, path)
+    return as_trained(TableClassifier(schema, encoder, classifier), C, rows, path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +159,10 @@ def _calibrated(softmax: SoftmaxClassifier, rows: Rows) -> Any:
         return best
 
 
-def _trained(
-    model: TableClassifier, C: float, rows: Rows, path: RegularisationPath | None
+def as_trained(
+    model: TableClassifier, C: float, rows: Rows, path: RegularisationPath | None = None
 ) -> Trained:
+    """Put a fitted model together with the classes of the rows that it learnt from."""
     positions = np.searchsorted(model.classes_, rows.labels)
     counts = np.bincount(positions, minlength=len(model.classes_))
     masses = np.bincount(positions, rows.weights, minlength=len(model.classes_))

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtr
 
+from softplex._text import number
+from softplex._text import rows as rows_text
 from softplex.evaluation._inputs import IntArray, Rows, read_rows, whole_number
 from softplex.evaluation._result import frozen
 from softplex.exceptions import InvalidInput
@@ -64,6 +66,20 @@ class Disagreement:
     def differing(self) -> int:
         """Rows whose answers differ."""
         return sum(count.rows for count in self.counts)
+
+    def summary(self, first: str = "The first", second: str = "the second") -> str:
+        """Return a few sentences: how often the two differ, who is right then, and the test."""
+        if self.first_right + self.second_right == 0:
+            return (
+                f"The answers differ in {rows_text(self.differing)}. No row is answered rightly by "
+                "one of the two alone, so both are right equally often."
+            )
+        return (
+            f"The answers differ in {rows_text(self.differing)}. {first} alone is right in "
+            f"{self.first_right:,}, {second} alone in {self.second_right:,}. Were both equally "
+            f"accurate, {rows_text(self.first_right + self.second_right)} would split at least as "
+            f"unevenly with probability {number(self.p_value)} (McNemar's exact test)."
+        )
 
 
 def disagreement(
@@ -169,7 +185,7 @@ def _columns(answers: Any, rows: Rows, kept: IntArray, n: int) -> IntArray:
 def _counts(rows: Rows, one: IntArray, two: IntArray, truth: IntArray) -> tuple[AnswerCount, ...]:
     triples = Counter(zip(one.tolist(), two.tolist(), truth.tolist(), strict=True))
     ordered = sorted(triples.items(), key=lambda entry: (-entry[1], entry[0]))
+    names = rows.classes
     return tuple(
-        AnswerCount(*(rows.classes[column] for column in triple), count)
-        for triple, count in ordered
+        AnswerCount(names[a], names[b], names[own], total) for (a, b, own), total in ordered
     )

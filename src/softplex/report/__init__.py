@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from softplex.report._comparison import ComparedModel, ComparisonContent, render_comparison
 from softplex.report._content import (
     CalibrationSummary,
     CertificateSummary,
@@ -19,12 +20,15 @@ __all__ = [
     "CalibrationSummary",
     "CertificateSummary",
     "ColumnSummary",
+    "ComparedModel",
+    "ComparisonContent",
     "DataSummary",
     "FeatureWeights",
     "ReportContent",
     "SimplexPath",
     "confidently_wrong",
     "path_chart",
+    "render_comparison",
     "render_report",
     "simplex_chart",
 ]

@@ -60,11 +60,11 @@ def render_report(content: ReportContent) -> str:
     >>> render_report(content).splitlines()[0]
     '<!doctype html>'
     """
-    return page_environment().get_template("report.html").render(_view(content), **_page_parts())
+    return page_environment().get_template("report.html").render(_view(content), **page_parts())
 
 
 @cache
-def _page_parts() -> dict[str, Markup]:
+def page_parts() -> dict[str, Markup]:
     """Read the page's own style and script, and the hash by which the browser knows the script."""
     style, script = (
         template_source(page_environment(), name) for name in ("report.css", "report.js")
