@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from softplex.exceptions import SolverRefused
 from softplex.objective._ridge import RidgeObjective
 from softplex.streaming import DenseFeatures, score_blocks
 
@@ -77,9 +78,18 @@ def reduced_hessian(objective: RidgeObjective, theta: Tensor, free: Tensor) -> T
     Returns
     -------
     tensor (m, m) in float64
+
+    Raises
+    ------
+    SolverRefused
+        Features that are sparse, or not in these coordinates.
     """
     features, targets = objective.features, objective.targets
-    assert isinstance(features, DenseFeatures)
+    if not (objective.transformed and isinstance(features, DenseFeatures)):
+        raise SolverRefused(
+            "A reduced Hessian needs dense features in the solver's coordinates; use products with "
+            "the Hessian."
+        )
     first = targets.n_classes - len(theta)
     row, column = torch.nonzero(free, as_tuple=True)
     ends = torch.cat([torch.zeros(1).to(row), free.sum(1).cumsum(0)]).tolist()
