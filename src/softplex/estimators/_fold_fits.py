@@ -23,7 +23,7 @@ from softplex.estimators._folds import Fold
 from softplex.estimators._linear import _columns_of, _say, _silent
 from softplex.estimators._softmax import SoftmaxClassifier
 from softplex.exceptions import InvalidInput
-from softplex.solvers import NeighbouringFits, Solution
+from softplex.solvers import NeighbouringFits, Solution, check_solver
 from softplex.streaming import Features, Targets, as_features, score_blocks
 
 
@@ -124,11 +124,12 @@ class FoldFits:
         whole = self._whole
         alike = all(bool((part.present == whole.present).all()) for part in self._parts)
         penalty = self._settings._chosen_penalty().parts(self.X.shape[1]).to(self._device)
-        if not (alike and penalty.is_smooth) or bool(penalty.unpenalised.any()):
-            return None
         problem = self._settings._problem(
             self._rows_of(None, whole), whole.targets, self._n_columns(whole)
         )
+        check_solver(problem, penalty)
+        if not (alike and penalty.is_smooth) or bool(penalty.unpenalised.any()):
+            return None
         problem = replace(problem, quadratic=penalty.quadratic)
         return NeighbouringFits(problem, self._settings.max_iter)
 

@@ -25,6 +25,7 @@ from softplex.estimators._path_walk import Walk, parameters, walk_path
 from softplex.estimators._softmax import SoftmaxClassifier
 from softplex.exceptions import GapNotReached, InvalidInput
 from softplex.objective import Status
+from softplex.penalties import Penalty
 from softplex.solvers import Solution
 
 _OWN = ("Cs", "cv", "scoring", "rule", "path_tol", "early_stopping", "store_coefficients", "refit")
@@ -33,8 +34,9 @@ _OWN = ("Cs", "cv", "scoring", "rule", "path_tol", "early_stopping", "store_coef
 class SoftmaxClassifierCV(SoftmaxClassifier):
     r"""A softmax classifier whose ``C`` is chosen by cross-validation.
 
-    The values of C are walked from the strongest penalty to the weakest; each fold begins at its
-    previous coefficients, and the fit on all rows at the mean of the folds'. All scores and
+    The values of C are walked from the strongest penalty to the weakest. With a quadratic penalty
+    all rows are fitted at each C first, and the folds begin there, with the curvature that all
+    share; with lasso or group terms each fold begins at its previous coefficients. All scores and
     certificates are kept in ``path_``; :func:`softplex.report.path_chart` draws it.
 
     Parameters
@@ -66,7 +68,8 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
     verbose : int, default 0
         Above 0, a line for each C on standard error, and one for each iteration of the final fit;
         above 1, one for each iteration of all.
-    fit_intercept, smoothing, smoothing_kind, class_weight, tol, max_iter, dtype, device
+    l1_ratio, penalty, fit_intercept, smoothing, smoothing_kind, class_weight, tol, max_iter, \
+solver, dtype, device
         As in :class:`SoftmaxClassifier`. Class weights count in training alone, and balanced ones
         are those of all rows.
 
@@ -118,24 +121,30 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         early_stopping: bool = True,
         store_coefficients: bool = False,
         refit: bool = True,
+        l1_ratio: float = 0.0,
+        penalty: Penalty | None = None,
         fit_intercept: bool = True,
         smoothing: float = 0.0,
         smoothing_kind: str = "others",
         class_weight: Mapping[Any, float] | str | None = None,
         tol: float = 1e-4,
         max_iter: int = 1000,
+        solver: str = "auto",
         dtype: Any = None,
         device: Any = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
         super().__init__(
+            l1_ratio=l1_ratio,
+            penalty=penalty,
             fit_intercept=fit_intercept,
             smoothing=smoothing,
             smoothing_kind=smoothing_kind,
             class_weight=class_weight,
             tol=tol,
             max_iter=max_iter,
+            solver=solver,
             dtype=dtype,
             device=device,
             random_state=random_state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,7 +21,15 @@ from softplex.exceptions import ClassesSeparated, InvalidInput
 from softplex.losses import SMOOTHING_KINDS, CrossEntropy
 from softplex.maps import log_softmax, softmax
 from softplex.penalties import ElasticNet, NoPenalty, Penalty, Ridge
-from softplex.solvers import Iteration, RidgeProblem, Solution, solve_penalised
+from softplex.solvers import (
+    SOLVERS,
+    Iteration,
+    RidgeProblem,
+    Solution,
+    check_solver,
+    describe_choice,
+    solve_penalised,
+)
 from softplex.streaming import Targets
 
 
@@ -57,6 +66,10 @@ class SoftmaxClassifier(LinearClassifier):
         The asked relative duality gap, (primal - dual) / abs(primal).
     max_iter : int, default 1000
         Limit of iterations.
+    solver : "auto", "lbfgs", "newton" or "proximal", default "auto"
+        L-BFGS in whitened coordinates, Newton's method with a Cholesky factor, or proximal Newton
+        steps (for lasso and group penalties). The automatic choice compares their operations by
+        the size of the data; ``verbose`` prints it.
     warm_start : bool, default False
         Begin at the previous coefficients when the classes and features are the same.
     dtype : None, "float32" or "float64", default None
@@ -121,6 +134,7 @@ class SoftmaxClassifier(LinearClassifier):
         class_weight: Mapping[Any, float] | str | None = None,
         tol: float = 1e-4,
         max_iter: int = 1000,
+        solver: str = "auto",
         warm_start: bool = False,
         dtype: Any = None,
         device: Any = None,
@@ -136,6 +150,7 @@ class SoftmaxClassifier(LinearClassifier):
         self.class_weight = class_weight
         self.tol = tol
         self.max_iter = max_iter
+        self.solver = solver
         self.warm_start = warm_start
         self.dtype = dtype
         self.device = device
@@ -162,6 +177,7 @@ class SoftmaxClassifier(LinearClassifier):
         check_number("tol", self.tol, low=0.0, open_low=True)
         check_number("max_iter", self.max_iter, low=0, integer=True)
         check_number("smoothing", self.smoothing, low=0.0, high=1.0, open_high=True)
+        check_choice("solver", self.solver, SOLVERS)
         check_choice("smoothing_kind", self.smoothing_kind, SMOOTHING_KINDS)
         as_device(self.device)
         as_dtype(self.dtype)
@@ -179,9 +195,13 @@ class SoftmaxClassifier(LinearClassifier):
     ) -> Solution:
         C = 1.0 if self._has_no_penalty() else self.C
         problem = self._problem(X, targets, n_columns)
+        penalty = self._chosen_penalty().parts(X.shape[1]).to(problem.device)
+        check_solver(problem, penalty)
+        if self.verbose:
+            sys.stderr.write(describe_choice(problem, penalty) + "\n")
         return solve_penalised(
             replace(problem, targets=replace(targets, weight=C * targets.weight)),
-            self._chosen_penalty().parts(X.shape[1]).to(problem.device),
+            penalty,
             tol=self.tol,
             max_iter=self.max_iter,
             start=start,
@@ -197,6 +217,7 @@ class SoftmaxClassifier(LinearClassifier):
             fit_intercept=bool(self.fit_intercept),
             n_columns=n_columns,
             dtype=as_dtype(self.dtype),
+            solver=self.solver,
         )
 
     def _has_no_penalty(self) -> bool:

@@ -1,6 +1,7 @@
 """Solvers: an objective to a Solution with a certificate, or a module trained by mini-batches."""
 
 from softplex.solvers._checkpoint import keeper, read_checkpoint, refuse_other_fit
+from softplex.solvers._choice import SOLVERS, check_solver, describe_choice
 from softplex.solvers._examples import Examples, dense_rows
 from softplex.solvers._hinge import HingeProblem, solve_hinge
 from softplex.solvers._minibatch import Training, judged_rows, module_scores, train, train_once
@@ -21,6 +22,7 @@ from softplex.solvers._training import (
 __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
+    "SOLVERS",
     "CheckpointStore",
     "Epoch",
     "Examples",
@@ -35,7 +37,9 @@ __all__ = [
     "Training",
     "TrainingResult",
     "TrainingStatus",
+    "check_solver",
     "dense_rows",
+    "describe_choice",
     "judged_rows",
     "keeper",
     "module_scores",

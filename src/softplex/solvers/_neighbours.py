@@ -25,7 +25,6 @@ from softplex.solvers._ridge import (
     PreparedRidge,
     RidgeProblem,
     _default_start,
-    _newton_pays,
     solve_prepared,
 )
 
@@ -47,7 +46,7 @@ class NeighbouringFits:
     def __init__(self, problem: RidgeProblem, max_iter: int) -> None:
         self._problem, self._max_iter = problem, max_iter
         self._prepared = PreparedRidge.of(problem)
-        self._newton = _newton_pays(problem)
+        self._newton = problem.goes_to_newton
         self._whole: _Whole | None = None
 
     def fit_all(

@@ -32,8 +32,8 @@ from softplex.streaming import DenseFeatures, Features, Targets, as_features
 
 # Multiplications in one product below which float64 costs nothing that anyone would notice.
 _SMALL = 3_000_000
-# Parameters above which the Hessian is not formed.
-_NEWTON_SIZE = 1500
+# Parameters above which the Hessian is not formed unasked, and not at all.
+_NEWTON_SIZE, MAX_NEWTON_PARAMETERS = 1500, 16_000
 # Runs of the solver, each to a smaller estimate of the gap, before the arithmetic is called spent.
 _STAGES = 8
 
@@ -58,6 +58,8 @@ class RidgeProblem:
         Of the products; None begins in float32 where the data are large.
     quadratic : tensor (d,) in float64, optional
         The penalty weight of each feature; 1 for all by default.
+    solver : str, default "auto"
+        "newton", "lbfgs", or what the cost model finds.
     """
 
     X: Any
@@ -67,6 +69,17 @@ class RidgeProblem:
     n_columns: int
     dtype: torch.dtype | None
     quadratic: Tensor | None = None
+    solver: str = "auto"
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and intercepts."""
+        return int(self.n_columns * (self.X.shape[1] + 1))
+
+    @property
+    def goes_to_newton(self) -> bool:
+        """Whether Newton's method takes it: when asked to, or by the cost model."""
+        return self.solver == "newton" or (self.solver != "lbfgs" and _newton_pays(self))
 
     @property
     def device(self) -> torch.device:
@@ -106,7 +119,7 @@ def solve_ridge(
     Solution
     """
     prepared = PreparedRidge.of(problem)
-    metric = None if _newton_pays(problem) else Metric(prepared.working)
+    metric = None if problem.goes_to_newton else Metric(prepared.working)
     return solve_prepared(
         prepared,
         metric,
@@ -225,13 +238,13 @@ def _precise_objective(problem: RidgeProblem) -> RidgeObjective:
 def _working_objective(problem: RidgeProblem, precise: RidgeObjective) -> RidgeObjective:
     """The objective in the dtype of the products; dense data centred and scaled once."""
     n, d = problem.X.shape
-    small = n * d * problem.n_columns <= _SMALL or _newton_pays(problem)
-    dtype = torch.float64 if _newton_pays(problem) else problem.dtype
+    small = n * d * problem.n_columns <= _SMALL or problem.goes_to_newton
+    dtype = torch.float64 if problem.goes_to_newton else problem.dtype
     dtype = dtype or (torch.float64 if small else torch.float32)
     sparse_input = sparse.issparse(problem.X)
     if dtype == torch.float64 and not small:
         return precise
-    if sparse_input and not _newton_pays(problem):
+    if sparse_input and not problem.goes_to_newton:
         return replace(precise, features=problem.features(dtype))
     shift, scale = precise.coordinates.shift, precise.coordinates.scale
     dense = problem.X.toarray() if sparse_input else problem.X
@@ -251,11 +264,16 @@ def _newton_pays(problem: RidgeProblem) -> bool:
     A Newton step takes n p^2 operations to form and p^3 / 3 to factor, with p = r (d + 1); an
     L-BFGS step takes 4 n d r, and its forty-odd calls as much as some 10 million more.
     """
+    newton, lbfgs = estimated_work(problem)
+    return problem.n_parameters <= _NEWTON_SIZE and newton <= lbfgs
+
+
+def estimated_work(problem: RidgeProblem) -> tuple[float, float]:
+    """Operations of Newton's method and of L-BFGS, calls counted as operations."""
     n, d = problem.X.shape
-    size = problem.n_columns * (d + 1)
-    newton_work = 10 * (n * size**2 + size**3 / 3)
-    lbfgs_work = 600 * (4 * n * d * problem.n_columns + 1e7)
-    return bool(size <= _NEWTON_SIZE and newton_work <= lbfgs_work)
+    size = problem.n_parameters
+    newton = 10 * (n * size**2 + size**3 / 3)
+    return newton, 600 * (4 * n * d * problem.n_columns + 1e7)
 
 
 def _prior(problem: RidgeProblem) -> Tensor:
