@@ -175,4 +175,5 @@ def _compared(measured: Measured, name: str, loss: str, without: tuple[str, str]
             ("Training and calibrating at this C", f"{side.seconds:.3g} s"),
             without,
         ),
+        caution=side.caution,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from softplex.calibrators import TemperatureStatus
 from softplex.cli._screen import Screen
 from softplex.cli._training import Rows, Trained, as_trained, n_folds
 from softplex.cli._workflow import FitRequest
@@ -20,6 +22,7 @@ from softplex.estimators import (
     scores_of,
 )
 from softplex.evaluation import margins, zero_hinge_share
+from softplex.exceptions import CalibrationWarning
 
 # C times the total weight; SoftmaxClassifierCV walks the same range.
 _LEAST, _MOST, _DECADES = 1.0, 1e6, 7
@@ -47,6 +50,17 @@ class Side:
     trained: Trained
     tried: tuple[tuple[float, float], ...]
     seconds: float
+
+    @property
+    def caution(self) -> str:
+        """What to know of its probabilities where no temperature could be fitted, else ''."""
+        status = self.trained.model.classifier.calibrator_.status_
+        if status is TemperatureStatus.CONVERGED:
+            return ""
+        return (
+            f"The scores of {self.name} could not be calibrated, so its log-loss, Brier score and "
+            f"calibration errors compare little. {status.sentence}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +111,12 @@ def _chosen(
     for C in map(float, values):
         screen.progress(f"training and calibrating {name}, C = {C:.4g}")
         begun = time.perf_counter()
-        fitted = CalibratedClassifier(make(C), cv=n_folds(rows)).fit(
-            rows.X, rows.labels, rows.weights, rows.groups
-        )
+        with warnings.catch_warnings():
+            # Said of the chosen one alone, with its name: see Side.caution.
+            warnings.simplefilter("ignore", CalibrationWarning)
+            fitted = CalibratedClassifier(make(C), cv=n_folds(rows)).fit(
+                rows.X, rows.labels, rows.weights, rows.groups
+            )
         seconds = time.perf_counter() - begun
         tried.append((C, fitted.log_loss_))
         worse = worse + 1 if kept and fitted.log_loss_ > _WORSE * kept[0].log_loss_ else 0

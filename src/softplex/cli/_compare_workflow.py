@@ -32,6 +32,9 @@ def compare_folder(request: FitRequest, loss: str, screen: Screen) -> None:
     check_options(request)
     data = prepare(request, screen)
     pair = train_pair(data.train, data.schema, request, loss, screen)
+    for side in (pair.softmax, pair.hinge):
+        if side.caution:
+            screen.warning(side.caution)
     screen.step(f"comparing on {len(data.test):,} rows")
     comparison = examine(request, loss, data, pair)
     screen.step(f"writing {request.out}")

@@ -48,6 +48,8 @@ class ComparedModel:
     certificate : CertificateSummary
     facts : tuple of (name, text)
         Further lines on its training.
+    caution : str
+        What to know before its probabilities are compared, if anything.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ComparedModel:
     calibration: CalibrationSummary
     certificate: CertificateSummary
     facts: tuple[tuple[str, str], ...] = ()
+    caution: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +149,7 @@ def _view(content: ComparisonContent) -> dict[str, Any]:
         "level": whole_percent(models[0].evaluation.interval_level),
         "headline": _headline(content),
         "test": found.summary("Softmax", "the hinge"),
+        "cautions": tuple(readable(model.caution, 600) for model in models if model.caution),
         "models": models,
         "scores": tuple(_score_lines(models)),
         "minus": MINUS,

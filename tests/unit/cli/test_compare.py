@@ -129,6 +129,17 @@ def test_a_table_on_screen_and_lines_for_programs(run, tmp_path: Path) -> None:
     assert {"accuracy", "calibration error", "relative gap", "C"} <= set(measures)
 
 
+def test_scores_without_a_temperature_are_named(run, tmp_path: Path) -> None:
+    y = np.array([0, 1] * 40)
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"a": 5 * y + rng.random(80), "y": y}).to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "m"
+    result = run("compare", tmp_path / "t.csv", "--target", "y", "--out", out, "--C", "1")
+    caution = "The scores of hinge could not be calibrated"
+    assert caution in result.stderr
+    assert caution in (out / "report.html").read_text(encoding="utf-8")
+
+
 def numbers(n: int = 40) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     return pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n), "y": ["u", "v"] * 20})

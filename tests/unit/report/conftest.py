@@ -1,9 +1,14 @@
-"""Contents of reports to render, from the ordinary to the hostile."""
+"""Contents of reports to render, from the ordinary to the hostile, and a browser to open them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,3 +114,48 @@ def hostile_content() -> ReportContent:
         model_folder=HOSTILE,
         version=HOSTILE,
     )
+
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = (shutil.which(name) for name in NAMES)
+    path = os.environ.get("SOFTPLEX_CHROMIUM") or next(filter(None, found), None)
+    if path is None:
+        pytest.skip(f"no browser: set SOFTPLEX_CHROMIUM or install one of {', '.join(NAMES)}")
+    with playwright.sync_playwright() as running:
+        started = running.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@dataclass
+class Visit:
+    """An open page and everything that it complained about or asked for."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def open_file(browser: Any) -> Callable[..., Any]:
+    @contextmanager
+    def open_page(file: Path, width: int = 1280, **options: Any) -> Iterator[Visit]:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        visit = Visit(context.new_page())
+        complaints = visit.complaints
+        visit.page.on("console", lambda message: complaints.append(message.text))
+        visit.page.on("pageerror", lambda error: complaints.append(str(error)))
+        visit.page.on("requestfailed", lambda request: complaints.append(request.url))
+        visit.page.on("dialog", lambda dialog: complaints.append(dialog.message))
+        visit.page.on("request", lambda request: visit.requests.append(request.url))
+        visit.page.goto(file.as_uri())
+        yield visit
+        context.close()
+
+    return open_page

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,49 +13,14 @@ from softplex.report import ReportContent, render_report
 pytestmark = pytest.mark.browser
 
 MakeContent = Callable[..., ReportContent]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = (shutil.which(name) for name in NAMES)
-    path = os.environ.get("SOFTPLEX_CHROMIUM") or next(filter(None, found), None)
-    if path is None:
-        pytest.skip(f"no browser: set SOFTPLEX_CHROMIUM or install one of {', '.join(NAMES)}")
-    with playwright.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@dataclass
-class Visit:
-    """An open page and everything that it complained about or asked for."""
-
-    page: Any
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
-def visit(browser: Any, tmp_path: Path) -> Callable[..., Any]:
-    @contextmanager
-    def open_page(content: ReportContent, width: int = 1280, **options: Any) -> Iterator[Visit]:
+def visit(open_file: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    def open_page(content: ReportContent, width: int = 1280, **options: Any) -> Any:
         file = tmp_path / "report.html"
         file.write_text(render_report(content), encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        visit = Visit(context.new_page())
-        complaints = visit.complaints
-        visit.page.on("console", lambda message: complaints.append(message.text))
-        visit.page.on("pageerror", lambda error: complaints.append(str(error)))
-        visit.page.on("requestfailed", lambda request: complaints.append(request.url))
-        visit.page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        visit.page.on("request", lambda request: visit.requests.append(request.url))
-        visit.page.goto(file.as_uri())
-        yield visit
-        context.close()
+        return open_file(file, width, **options)
 
     return open_page
 
