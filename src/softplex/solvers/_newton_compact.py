@@ -16,13 +16,13 @@ from torch import Tensor
 from softplex.objective import Point, RidgeObjective
 from softplex.streaming import DenseFeatures
 
-# Numbers in the whole design or in all scores, up to which they are one block.
-_MAX_NUMBERS = 1 << 18
+# Numbers in all scores, and in the design, up to which one block of them is no slower than many.
+_MAX_SCORES, _MAX_DESIGN = 1 << 16, 1 << 18
 
 
 def is_compact(n: int, d: int, n_classes: int) -> bool:
     """Whether design and scores are one block each."""
-    return n * max(d + 1, n_classes) <= _MAX_NUMBERS
+    return n * n_classes <= _MAX_SCORES and n * (d + 1) <= _MAX_DESIGN
 
 
 @dataclass(frozen=True)

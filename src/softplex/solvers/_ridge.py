@@ -259,21 +259,25 @@ def _working_objective(problem: RidgeProblem, precise: RidgeObjective) -> RidgeO
 
 
 def _newton_pays(problem: RidgeProblem) -> bool:
-    """Ten Newton steps against six hundred of L-BFGS, in operations and calls.
-
-    A Newton step takes n p^2 operations to form and p^3 / 3 to factor, with p = r (d + 1); an
-    L-BFGS step takes 4 n d r, and its forty-odd calls as much as some 10 million more.
-    """
+    """Whether Newton's method is the cheaper, and its Hessian small."""
     newton, lbfgs = estimated_work(problem)
     return problem.n_parameters <= _NEWTON_SIZE and newton <= lbfgs
 
 
 def estimated_work(problem: RidgeProblem) -> tuple[float, float]:
-    """Operations of Newton's method and of L-BFGS, calls counted as operations."""
-    n, d = problem.X.shape
-    size = problem.n_parameters
-    newton = 10 * (n * size**2 + size**3 / 3)
-    return newton, 600 * (4 * n * d * problem.n_columns + 1e7)
+    """Eight steps of Newton's method and twenty evaluations of L-BFGS, weighted as timed.
+
+    The unit is a multiplication of a large product. With m = (k - 1) (d + 1) parameters a Newton
+    step takes n m (m / 2 + d) for the products of its Hessian (two classes need only the first),
+    100 n m to write their factors, m^3 / 3 for the Cholesky factor, and 4 million for its calls.
+    An evaluation of L-BFGS takes 15 n d r for two thin products with r score columns, 200 n k for
+    the softmax, and 8 million for its calls and vectors.
+    """
+    (n, d), k = problem.X.shape, problem.targets.n_classes
+    size = (k - 1) * (d + 1)
+    products = size / 2 + (d if k > 2 else 0)
+    newton = 8 * (n * size * (products + 100) + size**3 / 3 + 4e6)
+    return newton, 20 * (15 * n * d * problem.n_columns + 200 * n * k + 8e6)
 
 
 def _prior(problem: RidgeProblem) -> Tensor:

@@ -51,6 +51,10 @@ def add_hessian(hessian: Tensor, probabilities: Tensor, design: Tensor) -> None:
         :math:`\sqrt{s_i}\, \tilde x_i` by column.
     """
     r, width = len(probabilities), len(design)
+    if r == 1:
+        curvature = probabilities * (1.0 - probabilities)
+        hessian += self_product((design * curvature.sqrt_()).T)
+        return
     # The blocks of one class, (w, w, r), as a view.
     own = hessian.view(r, width, r, width).diagonal(dim1=0, dim2=2)
     step = max(_TILTED_NUMBERS // (r * width), _MIN_ROWS)
