@@ -24,7 +24,7 @@ _SCORES: Final = (
     "accuracy", "balanced_accuracy", "mcc", "roc_auc", "log_loss", "bits", "brier", "ece",
     "ece_equal_mass", "classwise_ece",
 )  # fmt: skip
-_MOST_COUNTS: Final = 30
+_MOST_COUNTS: Final = 15
 
 
 @dataclass(frozen=True, eq=False)

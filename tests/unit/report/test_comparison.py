@@ -129,7 +129,7 @@ def test_models_that_agree_have_no_rows_to_list() -> None:
 
 def test_very_many_kinds_of_disagreement_are_cut_with_a_word() -> None:
     content = make_content(classes=tuple(range(40)), n=400)
-    hidden = content.disagreement.counts[30:]
+    hidden = content.disagreement.counts[15:]
     total = sum(entry.rows for entry in hidden)
     text = text_of(render_comparison(content))
     assert f"{len(hidden)} rarer kinds of disagreement, in {total} rows, are not listed." in text
