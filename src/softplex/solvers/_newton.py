@@ -12,7 +12,9 @@ most of the way to the end of what float64 can resolve.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.linalg import lapack
 from torch import Tensor
 
 from softplex.exceptions import SolverRefused
@@ -88,14 +90,9 @@ class NewtonSystem:
 
     def direction(self, point: Point) -> Tensor:
         """Solve H d = -gradient."""
-        hessian = self.hessian(point)
-        factor, failed = torch.linalg.cholesky_ex(hessian)
-        if int(failed):
-            factor = damped_cholesky(hessian)
-        whole = point.gradient
-        gradient = whole[-len(self._penalty) :]
-        step = torch.cholesky_solve(gradient.reshape(-1, 1), factor).view_as(gradient)
-        if len(whole) == len(step):
+        whole, r = point.gradient, len(self._penalty)
+        step = _solved(self.hessian(point), whole[-r:])
+        if len(whole) == r:
             return step.neg_()
         mean = step.sum(0, keepdim=True) / len(whole)
         return torch.cat([mean, mean - step])
@@ -104,8 +101,9 @@ class NewtonSystem:
         """Give the Hessian in the parameters of the classes after the first, class by class."""
         r, _, width = self._penalty.shape
         if isinstance(self._objective, CompactObjective) and isinstance(point, CurvedPoint):
-            out = point.theta.new_zeros(r * width, r * width)
-            add_hessian(out, point.probabilities[1:], self._objective.weighted_design)
+            sums = np.zeros((r * width, r * width))
+            add_hessian(sums, point.probabilities[1:], self._objective.weighted_design)
+            out = torch.from_numpy(sums)
         else:
             theta = point.theta
             relative = theta if len(theta) == r else theta[1:] - theta[:1]
@@ -117,3 +115,13 @@ class NewtonSystem:
             entries[..., -1] = 0.0
         entries.diagonal(dim1=1, dim2=3).add_(self._penalty)
         return out
+
+
+def _solved(hessian: Tensor, right: Tensor) -> Tensor:
+    """``H^-1 right``, in the shape of the right-hand side; damped where H is not positive."""
+    if hessian.device.type == "cpu":
+        _, solution, failed = lapack.dposv(hessian.numpy(), right.reshape(-1).numpy(), lower=1)
+        if not failed:
+            return torch.from_numpy(solution).view_as(right)
+    factor = damped_cholesky(hessian)
+    return torch.cholesky_solve(right.reshape(-1, 1), factor).view_as(right)

@@ -249,7 +249,7 @@ def _working_objective(problem: RidgeProblem, precise: RidgeObjective) -> RidgeO
     shift, scale = precise.coordinates.shift, precise.coordinates.scale
     dense = problem.X.toarray() if sparse_input else problem.X
     X = to_tensor(dense, device=problem.device)
-    if dtype == torch.float64 and is_compact(n, d, problem.targets.n_classes):
+    if dtype == torch.float64 and is_compact(X, problem.targets.n_classes):
         return CompactObjective.of(precise, X)
     scaled = torch.empty(n, d, dtype=dtype, device=problem.device)
     for start in range(0, n, 4096):

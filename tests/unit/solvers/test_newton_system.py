@@ -148,7 +148,9 @@ def test_features_in_other_coordinates_are_refused() -> None:
         NewtonSystem(replace(streamed, transformed=False))
 
 
-def test_compact_means_one_block() -> None:
-    assert is_compact(1797, 64, 10)
-    assert not is_compact(60_000, 784, 10)
-    assert not is_compact(1000, 3, 1000)
+@pytest.mark.parametrize(
+    ("n", "d", "k", "compact"),
+    [(1797, 64, 10, True), (60_000, 784, 10, False), (1000, 3, 1000, False)],
+)
+def test_compact_means_one_block(n: int, d: int, k: int, compact: bool) -> None:
+    assert is_compact(torch.zeros(1, 1).expand(n, d), k) is compact
