@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.linalg import lapack
 from torch import Tensor
 
+from softplex._arrays import to_numpy
 from softplex.exceptions import SolverRefused
 from softplex.objective import Point, RidgeObjective, Status
 from softplex.solvers._cholesky import damped_cholesky
@@ -90,12 +92,14 @@ class NewtonSystem:
 
     def direction(self, point: Point) -> Tensor:
         """Solve H d = -gradient."""
-        whole, r = point.gradient, len(self._penalty)
-        step = _solved(self.hessian(point), whole[-r:])
-        if len(whole) == r:
-            return step.neg_()
-        mean = step.sum(0, keepdim=True) / len(whole)
-        return torch.cat([mean, mean - step])
+        gradient, r = point.gradient, len(self._penalty)
+        step = _solved(self.hessian(point), gradient[-r:].reshape(-1)).reshape(r, -1)
+        if len(gradient) == r:
+            direction = -step
+        else:
+            mean = step.sum(0) / len(gradient)
+            direction = np.concatenate([mean[None], mean - step])
+        return torch.from_numpy(direction).to(gradient.device)
 
     def hessian(self, point: Point) -> Tensor:
         """Give the Hessian in the parameters of the classes after the first, class by class."""
@@ -117,11 +121,11 @@ class NewtonSystem:
         return out
 
 
-def _solved(hessian: Tensor, right: Tensor) -> Tensor:
-    """``H^-1 right``, in the shape of the right-hand side; damped where H is not positive."""
+def _solved(hessian: Tensor, right: Tensor) -> NDArray[np.float64]:
+    """``H^-1 right`` on the host; damped where rounding leaves H not positive definite."""
     if hessian.device.type == "cpu":
-        _, solution, failed = lapack.dposv(hessian.numpy(), right.reshape(-1).numpy(), lower=1)
+        _, solution, failed = lapack.dposv(hessian.numpy(), right.numpy(), lower=1)
         if not failed:
-            return torch.from_numpy(solution).view_as(right)
-    factor = damped_cholesky(hessian)
-    return torch.cholesky_solve(right.reshape(-1, 1), factor).view_as(right)
+            return np.asarray(solution)
+    solved = torch.cholesky_solve(right[:, None], damped_cholesky(hessian))
+    return np.asarray(to_numpy(solved[:, 0]))
