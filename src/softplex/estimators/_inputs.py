@@ -29,10 +29,12 @@ class TrainingData:
 
 def read_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Give X as a float32 or float64 array or CSR matrix with finite entries."""
+    X = to_numpy(X)
     checked = validate_data(
         estimator,
-        to_numpy(X),
+        X,
         reset=reset,
+        skip_check_array=_is_plain_matrix(X),
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
         ensure_all_finite=False,
@@ -96,10 +98,35 @@ def read_labels(who: str, y: Any) -> NDArray[Any]:
         raise InvalidInput(
             f"{who} requires y to be passed, but the target y is None: give one label a row."
         )
-    values = column_or_1d(np.asarray(to_numpy(y)), warn=True)
+    values = np.asarray(to_numpy(y))
+    if _are_plain_labels(values):
+        return values
+    values = column_or_1d(values, warn=True)
     _refuse_missing_labels(who, values)
     check_classification_targets(values)
     return np.asarray(values)
+
+
+def _is_plain_matrix(X: Any) -> bool:
+    """Whether scikit-learn's checks, which take as long as a small fit, would find nothing."""
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and X.size > 0
+        and X.dtype in (np.float64, np.float32)
+        and X.dtype.isnative
+    )
+
+
+def _are_plain_labels(y: NDArray[Any]) -> bool:
+    """Whether y is a row of whole numbers from 0 to half their count.
+
+    They can be nothing but classes, and are too few for scikit-learn's warning about labels of
+    which more than half are distinct.
+    """
+    if y.ndim != 1 or y.dtype.kind not in "iu" or y.size == 0:
+        return False
+    return int(y.min()) >= 0 and int(y.max()) < y.size // 2
 
 
 def rows_of(X: Any, rows: NDArray[np.intp]) -> Any:
