@@ -99,7 +99,7 @@ def test_the_hessian_matches_finite_differences(k: int) -> None:
         change = torch.zeros(k - 1, D + 1, dtype=torch.float64)
         change[place] = step
         numeric = (slope(change) - slope(-change)) / (2 * step)
-        torch.testing.assert_close(hessian[:, column], numeric, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(hessian[:, column], numeric, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("columns", [1, 2])
@@ -115,14 +115,14 @@ def test_collinear_columns_without_a_penalty_still_give_a_descent(columns: int) 
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-6])
 @pytest.mark.parametrize(("k", "columns"), [(2, 1), (4, 4)])
-def test_newton_goes_one_step_beyond_the_asked_gap(k: int, columns: int, tol: float) -> None:
+def test_newton_goes_beyond_the_asked_gap(k: int, columns: int, tol: float) -> None:
     for objective in make(k, columns)[:2]:
         progress = Progress(100, lambda _: None)
         point, status = newton(
             objective, torch.zeros(columns, D + 1, dtype=torch.float64), progress, tol=tol
         )
         assert status is Status.CONVERGED
-        assert point.gap <= min(tol**2, 1e-9) * point.value
+        assert point.gap <= tol**1.5 * point.value
         assert progress.n_iter < 12
         assert len(progress.history) == progress.n_iter + 1
 
