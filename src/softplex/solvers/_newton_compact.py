@@ -104,16 +104,16 @@ class CompactObjective(RidgeObjective):
 
     @cached_property
     def _constants(self) -> _Constants:
-        targets, loss = self.targets, self.loss
-        weight = targets.weight
-        rho = torch.nn.functional.pad(self.penalty_weight, (0, 1))
-        smoothed = loss.smoothed(targets.values, targets.n_classes, torch.float64)
-        curvature = (self.class_curvature[:, None] * weight.sum()).clamp_min(1e-300)
+        targets = self.targets
+        weight = to_numpy(targets.weight)
+        smoothed = self.loss.smoothed(targets.values, targets.n_classes, torch.float64)
+        rho = np.append(to_numpy(self.penalty_weight), 0.0)
+        curvature = np.maximum(to_numpy(self.class_curvature)[:, None] * weight.sum(), 1e-300)
         return _Constants(
-            weight=to_numpy(weight),
-            weighted_targets=to_numpy((smoothed.T * weight).contiguous()),
-            rho=to_numpy(rho),
-            gap_weight=to_numpy(1.0 / torch.where(rho > 0.0, rho, curvature)),
+            weight=weight,
+            weighted_targets=np.ascontiguousarray(to_numpy(smoothed).T * weight),
+            rho=rho,
+            gap_weight=1.0 / np.where(rho > 0.0, rho, curvature),
         )
 
 
