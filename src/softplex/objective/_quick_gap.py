@@ -23,7 +23,7 @@ from torch import Tensor
 
 from softplex.losses import smoothing_line
 from softplex.objective._ridge import RidgeObjective
-from softplex.streaming import class_totals, mean_class_covariance
+from softplex.streaming import class_totals
 
 # Above this many classes the whole curvature of the intercept, O(n k^2), costs too much.
 _WHOLE_CURVATURE_CLASSES = 256
@@ -82,7 +82,7 @@ def _polished(objective: RidgeObjective, theta: Tensor, allowed: float) -> Tenso
     wanted = _target_totals(objective)
     before, best = math.inf, theta
     for _ in range(_STEPS):
-        totals, curvature = _curvature(objective, *objective.user_parameters(theta))
+        totals, curvature = _curvature(objective, theta)
         residual = totals - wanted
         size = 0.5 * float(residual.abs().sum())
         if not size < 0.5 * before:
@@ -98,11 +98,11 @@ def _polished(objective: RidgeObjective, theta: Tensor, allowed: float) -> Tenso
     return best
 
 
-def _curvature(objective: RidgeObjective, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    features, targets = objective.features, objective.targets
-    if targets.n_classes <= _WHOLE_CURVATURE_CLASSES:
-        return mean_class_covariance(features, weight, bias, targets)
-    totals, squares = class_totals(features, weight, bias, targets)
+def _curvature(objective: RidgeObjective, theta: Tensor) -> tuple[Tensor, Tensor]:
+    if objective.targets.n_classes <= _WHOLE_CURVATURE_CLASSES:
+        return objective.class_covariance(theta)
+    weight, bias = objective.user_parameters(theta)
+    totals, squares = class_totals(objective.features, weight, bias, objective.targets)
     return totals, torch.diag(totals - squares)
 
 

@@ -24,6 +24,7 @@ from softplex.streaming import (
     Targets,
     linear_hessian,
     linear_loss_and_gradient,
+    mean_class_covariance,
 )
 
 
@@ -93,6 +94,11 @@ class RidgeObjective:
         if self.transformed:
             return theta[:, :-1], theta[:, -1]
         return self.coordinates.to_user(theta)
+
+    def class_covariance(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the weight and the curvature of the scores of the classes, ``(k,)``, ``(k, k)``."""
+        weight, bias = self.user_parameters(theta)
+        return mean_class_covariance(self.features, weight, bias, self.targets)
 
     def inner_block(self, rows: slice) -> Tensor:
         """Give some rows of dense features in the solver's coordinates."""

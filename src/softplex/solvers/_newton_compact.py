@@ -7,6 +7,7 @@ softmax gives the loss, the gradient, and the probabilities that the Hessian nee
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,6 +97,19 @@ class CompactObjective(RidgeObjective):
         value = loss + 0.5 * _dot(penalised, parameters)
         gap = 0.5 * _dot(gradient * gradient, constants.gap_weight)
         return CurvedPoint(theta, value, torch.from_numpy(gradient), gap, probabilities)
+
+    def class_covariance(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the weight and the curvature of the scores of the classes, ``(k,)``, ``(k, k)``."""
+        probabilities = self(theta).probabilities
+        weighted = probabilities * self._constants.weight
+        totals = weighted.sum(1)
+        covariance = np.diag(totals) - weighted @ probabilities.T
+        return torch.from_numpy(totals), torch.from_numpy(covariance)
+
+    @cached_property
+    def largest_norm(self) -> float:
+        """The longest row, lengths being measured as the penalty's dual."""
+        return math.sqrt(float(((1.0 / self._constants.rho[:-1]) @ self.design[:-1] ** 2).max()))
 
     @cached_property
     def weighted_design(self) -> Matrix:

@@ -184,13 +184,16 @@ def solve_prepared(
     progress = Progress(max_iter, report)
     floor = _float32_floor(working) if widens else 0.0
     target = max(tol, floor)
+    best: tuple[Tensor, Certificate] | None = None
     for _ in range(_STAGES):
         if metric is None:
             point, status = newton(working, theta, progress, tol=target)
         else:
             point, status = lbfgs(working, theta, metric, progress, tol=target)
         theta = _centred(point.theta)
-        theta, certificate = _certified(precise, theta, status, tol, point.value)
+        theta, certificate = _certified(prepared, theta, status, tol, point.value)
+        if best is None or certificate.gap <= best[1].gap:
+            best = theta, certificate
         ended = status in (Status.INTERRUPTED, Status.MAX_ITER)
         if certificate.relative_gap <= tol or ended:
             break
@@ -202,6 +205,8 @@ def solve_prepared(
                 break
             progress.pairs.clear()
         target = max(floor, _smaller_target(tol, point, certificate))
+    if best is not None and best[1].gap < certificate.gap:  # later stages can go astray in rounding
+        theta, certificate = best[0], replace(best[1], status=certificate.status)
     weight, bias = precise.coordinates.to_user(theta)
     return Solution(weight, bias, certificate, progress.n_iter, tuple(progress.history))
 
@@ -319,18 +324,21 @@ def _float32_floor(objective: RidgeObjective) -> float:
 
 
 def _certified(
-    objective: RidgeObjective, theta: Tensor, status: Status, tol: float, value: float
+    prepared: PreparedRidge, theta: Tensor, status: Status, tol: float, value: float
 ) -> tuple[Tensor, Certificate]:
     """Certify by one evaluation, or by the tighter bound where only that can be enough.
 
     The first improves the intercept on its way.
     """
-    if bool((objective.penalty_weight > 0.0).all()):
-        view = _centred_view(objective)
+    precise = prepared.precise
+    if bool((precise.penalty_weight > 0.0).all()):
+        # Small data in float64 stand in the solver's coordinates once and for all.
+        compact = isinstance(prepared.working, CompactObjective)
+        view = prepared.working if compact else _centred_view(precise)
         better, primal, gap, floor = quick_gap(view, theta, tol * abs(value))
         if gap <= tol * abs(primal) or floor > tol * abs(primal):
             return better, _judged(Certificate(primal, primal - gap, gap, status), tol)
-    return theta, _certify(objective, theta, status, tol)
+    return theta, _certify(precise, theta, status, tol)
 
 
 def _certify(

@@ -115,7 +115,8 @@ def test_verbose_writes_a_line_an_iteration_to_standard_error(path: str, capsys)
     model = SoftmaxClassifier(verbose=1).fit(X, Y)
     out, err = capsys.readouterr()
     assert out == ""
-    lines = err.splitlines()
+    choice, *lines = err.splitlines()
+    assert choice.startswith("solver ")
     assert len(lines) > model.n_iter_[0]
     assert all(line.startswith("iteration") and "relative gap about" in line for line in lines)
 
