@@ -18,7 +18,7 @@ from torch import Tensor
 from softplex.exceptions import InvalidInput
 
 _SMALLEST_VARIANCE = 1e-280
-_FAR = 30.0
+_FAR, _NEAR = 30.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ class Coordinates:
     def is_far(self) -> bool:
         """Whether a column's mean, in units of its spread, costs digits of the scores."""
         return bool((self.shift.abs() > _FAR * self.scale).any())
+
+    @property
+    def is_near(self) -> bool:
+        """Whether no column's mean costs a digit even of float32."""
+        return bool((self.shift.abs() <= _NEAR * self.scale).all())
 
     @property
     def penalty_weight(self) -> Tensor:

@@ -254,6 +254,9 @@ def _working_objective(problem: RidgeProblem, precise: RidgeObjective) -> RidgeO
     shift, scale = precise.coordinates.shift, precise.coordinates.scale
     dense = problem.X.toarray() if sparse_input else problem.X
     X = to_tensor(dense, device=problem.device)
+    if X.dtype == dtype == torch.float32 and not small and precise.coordinates.is_near:
+        # A centred copy would take as much memory again and win no digit.
+        return replace(precise, features=DenseFeatures(X, dtype))
     if dtype == torch.float64 and is_compact(X, problem.targets.n_classes):
         return CompactObjective.of(precise, X)
     scaled = torch.empty(n, d, dtype=dtype, device=problem.device)
