@@ -59,16 +59,9 @@ def read_training_data(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Tr
         raise InvalidInput(
             f"{who} needs one target a row: X has {n} rows, y has {len(targets.values)}."
         )
-    weight = _check_sample_weight(
-        to_numpy(sample_weight), X, dtype=np.float64, ensure_non_negative=True
-    )
+    weight = read_sample_weight(who, X, sample_weight)
     counts = weight > 0
     if not counts.all():
-        if not counts.any():
-            raise InvalidInput(
-                f"{who} needs at least one row of positive weight, of at least two classes, but "
-                "every sample weight is zero."
-            )
         X, weight = X[counts], weight[counts]
         targets = _without_rows(targets, counts)
     if len(targets.classes) < 2:
@@ -77,6 +70,24 @@ def read_training_data(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Tr
             "Check the label column, or the rows that were left in."
         )
     return TrainingData(X, targets, weight)
+
+
+def read_sample_weight(who: str, X: Any, sample_weight: Any) -> NDArray[np.float64]:
+    """Give one finite weight a row of X, not negative and not all zero; ones without any."""
+    given = to_numpy(sample_weight)
+    if given is not None and not np.any(given):
+        raise InvalidInput(
+            f"{who} needs at least one row of positive weight, of at least two classes, but "
+            "every sample weight is zero."
+        )
+    weight = _check_sample_weight(given, X, dtype=np.float64)
+    if (weight < 0.0).any():
+        row = int(np.flatnonzero(weight < 0.0)[0])
+        raise InvalidInput(
+            f"{who} needs sample weights that are not negative, but row {row} has "
+            f"{weight[row]:g}. A row of weight 0 is left out."
+        )
+    return np.asarray(weight)
 
 
 def _read_targets(who: str, y: Any) -> EncodedTargets:

@@ -57,7 +57,7 @@ class ModuleClassifier(MiniBatchClassifier):
     weight_decay : float >= 0, default 0.0
         delta: before each step theta becomes theta - eta delta theta, for every optimizer.
     l2 : float >= 0, default 0.0
-        lambda. ``SoftmaxClassifier`` has lambda = 1 / (C sum w), and 1 / (2 C sum w) for two
+        lambda. ``SoftmaxClassifier`` has lambda = 1 / (C sum w), and 2 / (C sum w) for two
         classes. Decay and penalty leave biases and scales (one dimension) alone.
     clip_norm : float > 0 or None, default None
         The longest gradient, over all parameters together.

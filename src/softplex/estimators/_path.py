@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import _check_sample_weight
 
-from softplex._arrays import to_numpy
 from softplex._checks import check_choice, check_number
 from softplex._labels import EncodedTargets, class_weights, encode_labels, row_weights
 from softplex.estimators._fold_fits import FoldFits
 from softplex.estimators._folds import make_folds
-from softplex.estimators._inputs import read_features, read_labels
+from softplex.estimators._inputs import read_features, read_labels, read_sample_weight
 from softplex.estimators._linear import Start
 from softplex.estimators._path_result import RULES, RegularisationPath
 from softplex.estimators._path_scoring import make_measure
@@ -220,9 +218,7 @@ solver, dtype, device
         self, features: Any, labels: NDArray[Any], sample_weight: Any
     ) -> tuple[NDArray[np.float64], EncodedTargets]:
         who = type(self).__name__
-        weight = _check_sample_weight(
-            to_numpy(sample_weight), features, dtype=np.float64, ensure_non_negative=True
-        )
+        weight = read_sample_weight(who, features, sample_weight)
         if features.shape[0] != len(labels):
             raise InvalidInput(
                 f"{who} needs one label a row of X: X has {features.shape[0]} rows, y has "
@@ -231,12 +227,8 @@ solver, dtype, device
         counted = np.unique(labels[weight > 0])
         if len(counted) < 2:
             raise InvalidInput(
-                f"{who} needs rows of positive weight of at least two classes, but got "
-                + (
-                    f"one class: {counted.tolist()[0]!r}."
-                    if len(counted)
-                    else "only weights of zero."
-                )
+                f"{who} needs rows of positive weight of at least two classes, but got one class: "
+                f"{counted.tolist()[0]!r}."
             )
         return weight, encode_labels(labels)
 

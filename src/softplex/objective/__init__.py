@@ -2,7 +2,7 @@
 
 from softplex.objective._certificate import Certificate, Status
 from softplex.objective._coordinates import Coordinates
-from softplex.objective._dual import certified_gap
+from softplex.objective._dual import certified_gap, least_change
 from softplex.objective._hessian_product import hessian_product, reduced_hessian
 from softplex.objective._hinge import Hinge, HingeDual, HingeResponse, hinge_direction
 from softplex.objective._hinge_certificate import certified_hinge_gap
@@ -26,6 +26,7 @@ __all__ = [
     "find_separation",
     "hessian_product",
     "hinge_direction",
+    "least_change",
     "quick_gap",
     "reduced_hessian",
 ]

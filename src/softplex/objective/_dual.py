@@ -155,6 +155,35 @@ def certified_gap(
     return survey.loss + value, gap + rounding
 
 
+def least_change(
+    features: Features,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Targets,
+    loss: CrossEntropy,
+    *,
+    fit_intercept: bool,
+    penalty: PenaltyParts,
+) -> float:
+    r"""Give the least factor by which a Newton step of the unpenalised features changes any p.
+
+    Near an optimum it is 1. Where a direction of these features separates classes, a dual point
+    ``a`` needs :math:`a_{ij} = 0` in every row that the direction tells apart from a class j, so
+    the step takes such :math:`p_{ij}` to nothing however small it is, and the factor stays near 0
+    or below it. The arguments are those of :func:`certified_gap`.
+    """
+    problem = RowProblem(features, weight, bias, targets, loss)
+    free = torch.nonzero(penalty.unpenalised).squeeze(1)
+    coordinates = FreeCoordinates.of(problem, free, fit_intercept=fit_intercept)
+    step = coordinates.newton_step(_survey(problem).activity)
+    least = math.inf
+    for block in problem.blocks():
+        v = step.scores(problem, block.rows)
+        factor = 1.0 + v - (block.p * v).sum(1, keepdim=True)
+        least = min(least, float(factor.min()))
+    return least
+
+
 def _gap_of_penalised(
     problem: RowProblem, parts: PenaltyParts, survey: _Survey, *, fit_intercept: bool
 ) -> float:

@@ -21,6 +21,8 @@ from softplex.solvers._preconditioner import Preconditioner, vector_dtype
 from softplex.solvers._result import Iteration
 
 HISTORY = 10
+# Gradients below this many units of rounding are noise: steps along it would go anywhere.
+_NOISE = 16.0
 # Iterations over which the pace of a fit is judged.
 _PACE = 10
 
@@ -98,6 +100,8 @@ def lbfgs(
 
     Returns the last point and how the stage ended. Ctrl-C ends it too, with the best point so far.
     """
+    # The gap is a square of the gradient.
+    tol = max(tol, (_NOISE * torch.finfo(objective.features.dtype).eps) ** 2)
     point = objective(theta)
     progress.evaluations += 1
     try:

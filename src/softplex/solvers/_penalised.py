@@ -7,10 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from scipy import sparse
 from torch import Tensor
 
-from softplex._arrays import to_numpy
-from softplex.objective import Certificate, Overlap, Separation, Status, find_separation
+from softplex._arrays import to_numpy, to_tensor
+from softplex.objective import (
+    Certificate,
+    Overlap,
+    Separation,
+    Status,
+    find_separation,
+    least_change,
+)
 from softplex.penalties import PenaltyParts
 from softplex.solvers._kinked import KinkedObjective
 from softplex.solvers._kinked_model import KinkedModel
@@ -31,6 +39,8 @@ from softplex.streaming import score_blocks
 _BEFORE_SEPARATION = 25
 # Log-probability in nats below which a bound may be rounding.
 _EXTREME = -20.0
+# The factor of the smallest probability in a Newton step above which the fit is at an optimum.
+_SETTLED = 0.5
 # The relative gap to which float32 gradients lead safely.
 _SINGLE_FLOOR = 1e-5
 # Runs, each to a smaller estimate of the gap, before the arithmetic is called spent.
@@ -67,6 +77,7 @@ def solve_penalised(
     -------
     Solution
     """
+    penalty = _with_held_constants(problem, penalty)
     problem = replace(problem, quadratic=penalty.quadratic)
 
     def solve(limit: int, begin: tuple[Tensor, Tensor] | None) -> Solution:
@@ -77,6 +88,23 @@ def solve_penalised(
     if not bool(penalty.unpenalised.any()):
         return solve(max_iter, start)
     return _solve_where_classes_may_be_separated(problem, penalty, max_iter, start, solve)
+
+
+def _with_held_constants(problem: RidgeProblem, penalty: PenaltyParts) -> PenaltyParts:
+    """Give a ridge to constant columns that have no penalty, so that their weights are zero.
+
+    The intercept says all that they can say, so the optimal value stays what it was; freely they
+    would drift along the rounding of their mean.
+    """
+    if not bool(penalty.unpenalised.any()):
+        return penalty
+    least, most = problem.X.min(axis=0), problem.X.max(axis=0)
+    if sparse.issparse(problem.X):
+        least, most = least.toarray()[0], most.toarray()[0]
+    held = to_tensor((least == most) & (problem.fit_intercept | (most == 0)), device=problem.device)
+    total = float(problem.targets.weight.sum())
+    quadratic = torch.where(penalty.unpenalised & held, total, penalty.quadratic)
+    return replace(penalty, quadratic=quadratic)
 
 
 def _solve_where_classes_may_be_separated(
@@ -90,7 +118,7 @@ def _solve_where_classes_may_be_separated(
     solution = solve(min(max_iter, _BEFORE_SEPARATION), start)
     if solution.status is Status.INTERRUPTED:
         return solution
-    if solution.status is Status.CONVERGED and not _is_extreme(problem, solution):
+    if solution.status is Status.CONVERGED and _is_settled(problem, penalty, solution):
         return solution
     separation = _separation(problem, penalty, solution)
     if separation.is_separated:
@@ -110,6 +138,24 @@ def _solve_where_classes_may_be_separated(
 def _without_bound(solution: Solution, status: Status, separation: Separation) -> Solution:
     certificate = Certificate(solution.certificate.primal, -math.inf, math.inf, status)
     return replace(solution, certificate=certificate, separation=separation)
+
+
+def _is_settled(problem: RidgeProblem, penalty: PenaltyParts, solution: Solution) -> bool:
+    """Whether the fit stands at an optimum, and not on the way to one at infinity."""
+    if problem.loss.smoothing > 0.0:  # every class then has mass in every row
+        return True
+    if _is_extreme(problem, solution):
+        return False
+    least = least_change(
+        problem.features(torch.float64),
+        solution.weight,
+        solution.bias,
+        problem.targets,
+        problem.loss,
+        fit_intercept=problem.fit_intercept,
+        penalty=penalty,
+    )
+    return least > _SETTLED
 
 
 def _is_extreme(problem: RidgeProblem, solution: Solution) -> bool:

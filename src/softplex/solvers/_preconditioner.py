@@ -35,6 +35,8 @@ MANY_CLASSES, THIN = 64, 3
 _FEW_PARAMETERS = 1 << 18
 # Curvatures below these shares of the largest, or of the mean, grow with the next step.
 _RARE_CLASS, _FLAT = 0.05, 1e-3
+# The share of the jitter in the length of a direction above which it has no other.
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,14 @@ class Basis:
         Its columns; None where each feature is a direction.
     gram, penalty : tensors (d,)
         The two diagonals.
+    is_collinear : boolean tensor (d,)
+        Directions without curvature or penalty but for the jitter, which holds their steps down.
     """
 
     transform: Tensor | None
     gram: Tensor
     penalty: Tensor
+    is_collinear: Tensor
 
     def preconditioner(
         self, curvature: Tensor, intercept_curvature: Tensor, smallest_scale: float
@@ -109,7 +114,9 @@ def make_basis(objective: RidgeObjective) -> Basis:
     total, rho = float(objective.targets.weight.sum()), objective.penalty_weight
     if not gram_is_affordable(objective.features):
         # In these coordinates every column has unit mean square.
-        return Basis(None, torch.full_like(rho, total), rho)
+        return Basis(
+            None, torch.full_like(rho, total), rho, torch.zeros_like(rho, dtype=torch.bool)
+        )
     single = objective.features.dtype == torch.float32
     # The jitter exceeds the rounding of a Gram matrix of unit diagonal.
     mean_curvature = float(_floored(objective.class_curvature).mean())
@@ -149,8 +156,10 @@ def renewed_preconditioner(
     )
     if not objective.transformed and transform is None:
         curvature /= inner.scale.square()
-    floor = _FLAT * float(curvature.mean())
-    return basis.preconditioner(curvature.clamp_min(max(floor, 0.0)), _floored(totals), 0.0)
+    curvature = curvature.clamp_min(max(_FLAT * float(curvature.mean()), 0.0))
+    first = _floored(objective.class_curvature)[:, None] * basis.gram
+    curvature = torch.where(basis.is_collinear, torch.maximum(first, curvature), curvature)
+    return basis.preconditioner(curvature, _floored(totals), 0.0)
 
 
 def _floored(curvature: Tensor) -> Tensor:
@@ -179,5 +188,6 @@ def _whitened(gram: Tensor, mean_curvature: float, rho: Tensor, *, jitter: float
     inner = torch.linalg.solve_triangular(lower, inner.T.contiguous(), upper=False)
     omega, rotation = torch.linalg.eigh(0.5 * (inner + inner.T))
     omega = omega.clamp(0.0, 1.0)
-    transform = unit[:, None] * torch.linalg.solve_triangular(lower.T, rotation, upper=True)
-    return Basis(transform, (1.0 - omega) / mean_curvature, omega)
+    columns = torch.linalg.solve_triangular(lower.T, rotation, upper=True)
+    is_collinear = jitter * columns.square().sum(0) > _MOSTLY
+    return Basis(unit[:, None] * columns, (1.0 - omega) / mean_curvature, omega, is_collinear)

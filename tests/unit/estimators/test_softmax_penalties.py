@@ -113,6 +113,55 @@ def test_separation_by_an_unpenalised_feature_alone() -> None:
     assert SoftmaxClassifier(penalty=GroupLasso([1, 0, 1, 1])).fit(X, y).separation_ is None
 
 
+@pytest.mark.parametrize("tol", [1e-1, 1e-4, 1e-8])
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_quasi_separated_classes_are_named_however_loose_the_fit(solver: str, tol: float) -> None:
+    """Rows with x_2 = 1 are all of one class: the likelihood has no maximum, but a bound."""
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(90, 3))
+        X[:, 2] = rng.random(90) > 0.5
+        y = np.where(X[:, 2] == 1, 1, rng.integers(2 + seed % 2, size=90))
+        with pytest.warns(ClassesSeparated, match="Told apart: .* 1"):
+            model = SoftmaxClassifier(math.inf, tol=tol, solver=solver).fit(X, y)
+        assert model.certificate_.status is Status.SEPARATED
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize("constant", [0.0, 7.3, 1e6 / 3])
+def test_a_constant_column_has_no_weight(constant: float, solver: str) -> None:
+    """The rounding of its mean gives it no direction to drift along."""
+    X, y = overlapping()
+    wide = np.column_stack([X, np.full(len(X), constant)])
+    for data in (wide, sparse.csr_matrix(wide)):
+        model = SoftmaxClassifier(math.inf, solver=solver, tol=1e-8).fit(data, y)
+        assert model.certificate_.status is Status.CONVERGED
+        np.testing.assert_allclose(model.coef_[:, -1], 0.0, atol=1e-9)
+    without = SoftmaxClassifier(math.inf, fit_intercept=False, tol=1e-10).fit(wide, y)
+    with_intercept = SoftmaxClassifier(math.inf, tol=1e-10).fit(X, y)
+    if constant:  # without an intercept a constant column is one
+        np.testing.assert_allclose(
+            without.predict_proba(wide), with_intercept.predict_proba(X), atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("tol", [1e-6, 1e-12])
+@pytest.mark.parametrize("seed", range(3))
+def test_collinear_columns_do_not_drift_apart(seed: int, tol: float) -> None:
+    """Equal but for rounding after centring, which must not become a direction."""
+    X, y = overlapping(seed)
+    shift = 100.0 * np.random.default_rng(seed).normal(size=5)
+    wide = np.column_stack([X, X[:, 0]]) + shift
+    fits = []
+    for solver in ("newton", "lbfgs"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GapNotReached)  # 1e-12 may be beyond rounding
+            fits.append(SoftmaxClassifier(math.inf, solver=solver, tol=tol).fit(wide, y))
+        assert fits[-1].certificate_.relative_gap <= max(tol, 1e-9)
+        assert np.abs(fits[-1].coef_).max() < 1e3
+    np.testing.assert_allclose(*(fit.predict_proba(wide) for fit in fits), atol=1e-2)
+
+
 def test_a_fit_that_was_separated_once_forgets_it() -> None:
     X, y = load_iris(return_X_y=True)
     model = SoftmaxClassifier(math.inf)

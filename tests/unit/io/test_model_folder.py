@@ -15,6 +15,15 @@ from sklearn.preprocessing import StandardScaler
 import softplex
 from softplex.exceptions import InvalidInput, ModelFileError
 from softplex.io._model import _manifest_checksum
+from softplex.penalties import (
+    ElasticNet,
+    GroupLasso,
+    Lasso,
+    NoPenalty,
+    Penalty,
+    Ridge,
+    SparseGroupLasso,
+)
 
 X = np.random.default_rng(0).normal(size=(30, 3))
 
@@ -42,6 +51,28 @@ def test_there_and_back(folder: Path) -> None:
     loaded = softplex.load(folder)
     assert_array_equal(loaded["weights"], np.arange(50.0))
     assert_array_equal(loaded["scaler"].transform(X), StandardScaler().fit_transform(X))
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        Ridge([1, 0, 2]),
+        Lasso(),
+        ElasticNet(l1_ratio=0.3),
+        GroupLasso([1, 2, 3]),
+        SparseGroupLasso(),
+        NoPenalty(),
+    ],
+    ids=lambda penalty: type(penalty).__name__,
+)
+def test_a_classifier_keeps_its_penalty(penalty: Penalty, tmp_path: Path) -> None:
+    y = np.arange(30) % 3
+    model = softplex.SoftmaxClassifier(penalty=penalty).fit(X, y)
+    softplex.save(model, tmp_path / "model")
+    loaded = softplex.load(tmp_path / "model")
+    assert loaded.penalty == penalty
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert_array_equal(loaded.fit(X, y).coef_, model.coef_)
 
 
 def test_loading_needs_only_the_folder(folder: Path, tmp_path: Path) -> None:
