@@ -115,6 +115,21 @@ class HingeDual:
             return self._separate(moved, sigma)
         return _shared(moved, sigma) if self.loss.squared else _projected(moved, sigma)
 
+    def settled(self, dual: Tensor, excess: Tensor, y: Tensor, band: float) -> Tensor:
+        """Whether each row's dual stays where it is while scores move by less than the band.
+
+        Such a row is zero or linear in the scores around these.
+        """
+        own = torch.zeros_like(excess, dtype=torch.bool).scatter_(1, y[:, None], True)
+        if self.own_takes_part:
+            top = excess.topk(2, 1)
+            lead = top.values[:, 0] - top.values[:, 1]
+            return (dual.gather(1, top.indices[:, :1])[:, 0] == 1.0) & (lead > 2.0 * band)
+        if self.loss.squared:
+            return (((excess < -band) & (dual == 0.0)) | own).all(1)
+        corner = (excess > 0.0).to(dual.dtype)
+        return (((excess.abs() > band) & (dual == corner)) | own).all(1)
+
     def _separate(self, moved: Tensor, sigma: float) -> HingeResponse:
         coupling = torch.zeros(len(moved), 1, dtype=moved.dtype, device=moved.device)
         if not self.loss.squared:
@@ -131,7 +146,8 @@ def hinge_direction(dual: Tensor, y: Tensor) -> Tensor:
 
 
 def _projected(moved: Tensor, sigma: float) -> HingeResponse:
-    """Onto the simplex (Held, Wolfe and Crowder 1974)."""
+    """Onto the simplex (Held, Wolfe and Crowder 1974); less the largest, which keeps the digits."""
+    moved = moved - moved.amax(1, keepdim=True)
     ordered = moved.sort(1, descending=True).values
     beyond = ordered.cumsum(1) - 1.0
     places = torch.arange(1, moved.shape[1] + 1, dtype=moved.dtype, device=moved.device)

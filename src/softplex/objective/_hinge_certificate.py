@@ -62,6 +62,7 @@ def certified_hinge_gap(
         rows_in_u = balanced(rows_in_u, y, s, pieces)
         unpaid = float(imbalance(rows_in_u, y, s).abs().sum())
         unpaid *= 1.0 + 2.0 * float(bias.abs().max())
+    eps = torch.finfo(torch.float64).eps
     first = targets.n_classes - len(weight)
     loss, slack, rounding = 0.0, 0.0, 0.0
     moment = torch.zeros_like(weight)
@@ -71,11 +72,11 @@ def certified_hinge_gap(
         loss += float(s[rows] @ value)
         gained = (u * excess).sum(1) - pieces.conjugate(u)
         slack += float(s[rows] @ (value - gained).clamp_min(0.0))
-        largest = scores.abs().amax(1) + pieces.loss.margin
-        rounding += float(s[rows] @ (value + (u.sum(1) + 1.0) * largest))
+        hidden = _SCORE_ERRORS * eps * (scores.abs().amax(1) + pieces.loss.margin)
+        worst = pieces.value(excess + hidden[:, None]) - value
+        rounding += float(s[rows] @ (worst + u.sum(1) * hidden + eps * value))
         left = hinge_direction(u, y[rows]) * -s[rows, None]
         features.add_product(rows, left.T[first:], moment)
     penalty = 0.5 * float(weight.square().sum())
     gap = slack + 0.5 * float((weight - moment).square().sum())
-    eps = torch.finfo(torch.float64).eps
-    return loss + penalty, gap + unpaid + _SCORE_ERRORS * eps * (rounding + penalty)
+    return loss + penalty, gap + unpaid + rounding + eps * penalty

@@ -3,7 +3,8 @@
 from softplex.solvers._checkpoint import keeper, read_checkpoint, refuse_other_fit
 from softplex.solvers._choice import SOLVERS, check_solver, describe_choice
 from softplex.solvers._examples import Examples, dense_rows
-from softplex.solvers._hinge import HingeProblem, solve_hinge
+from softplex.solvers._hinge import solve_hinge
+from softplex.solvers._hinge_setup import HingeProblem
 from softplex.solvers._minibatch import Training, judged_rows, module_scores, train, train_once
 from softplex.solvers._neighbours import NeighbouringFits
 from softplex.solvers._penalised import solve_penalised

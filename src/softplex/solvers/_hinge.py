@@ -1,74 +1,50 @@
 r"""Ridge-penalised hinges to a certified gap: proximal steps in the dual.
 
-The features are shifted (dense ones, where there is an intercept) and divided by one number f, so
-that a row has about unit length; with W = W' / f the objective is that of s' = f^2 s, divided by
-f^2.
+A proximal step of size sigma smooths the hinge over scores 1 / sigma apart, around the dual rows of
+the step before, and moves these to the exact dual optimum as the steps go on, the faster the larger
+sigma is. Steps begin with a smooth problem and grow as long as Newton's method follows easily. Rows
+far from their margin are left out of a step and looked at after it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import torch
-from scipy import sparse
 from torch import Tensor
 
-from softplex._arrays import to_tensor
-from softplex.objective import (
-    Certificate,
-    Coordinates,
-    Hinge,
-    HingeDual,
-    Status,
-    certified_hinge_gap,
-)
-from softplex.solvers._hinge_newton import Proximal, minimise
-from softplex.solvers._hinge_rows import HingeRows
-from softplex.solvers._hinge_state import Gap, HingeData, HingeState
+from softplex.objective import Certificate, Status, certified_hinge_gap
+from softplex.solvers._hinge_newton import Outcome, Proximal, minimise
+from softplex.solvers._hinge_setup import HingeProblem, precise_features, working_data
+from softplex.solvers._hinge_state import Gap, HingeState, merge
 from softplex.solvers._result import Iteration, Solution
-from softplex.streaming import DenseFeatures, Features, Targets, as_features, linear_scores
+from softplex.streaming import linear_scores
 
-# Multiplications in one product below which float64 costs nothing that anyone would notice.
-_SMALL = 3_000_000
-_FIRST_SIGMA, _WARM_SIGMA, _SMOOTH_SIGMA, _LAST_SIGMA = 0.5, 30.0, 1e8, 1e8
-_GROWTH = 2.0
-# The curvature of the intercept's proximal term, as a share of the total weight.
-_RIDGE = 1e-6
+Start = tuple[Tensor, Tensor]
 
-
-@dataclass(frozen=True)
-class HingeProblem:
-    """Data, targets and settings of one fit.
-
-    Parameters
-    ----------
-    X : array or CSR matrix (n, d)
-        Features, float32 or float64.
-    targets : Targets
-        Class indices with the weights C w_i, on the device.
-    loss : WestonWatkins or CrammerSinger
-        The loss of one row.
-    fit_intercept : bool
-        Whether there is an intercept.
-    n_columns : int
-        Score columns: k, or 1 for two classes.
-    dtype : torch.dtype or None
-        Of the products; None begins in float32 where the data are large.
-    """
-
-    X: Any
-    targets: Targets
-    loss: Hinge
-    fit_intercept: bool
-    n_columns: int
-    dtype: torch.dtype | None
-
-    @property
-    def device(self) -> torch.device:
-        """Where the products are formed."""
-        return self.targets.weight.device
+# Smoothing at the start, in units of 1 / margin: cold, near the optimum, and for losses that are
+# smooth by themselves.
+_COLD, _WARM, _SMOOTH = 1.0, 5.0, 1e8
+# Limits of sigma times the largest weight: beyond them float64 has no digits left.
+_LAST_CURVATURE, _SMOOTH_CURVATURE = 1e14, 1e10
+# Growth of sigma after so many Newton steps, and what a step in vain leaves of it.
+_GROWTH = ((1, 2.0), (2, 1.5), (4, 1.2), (25, 1.0))
+_SHRINKAGE = 0.25
+# Growth at least, where the gap has kept more than this share.
+_PUSH, _SLOW = 1.5, 0.7
+# Curvature of the intercept's proximal term at sigma = 1, where a row's weight is 1.
+_RIDGE = 0.05
+# What is left of it where the balance lags behind the rest.
+_LOOSER = 0.2
+# Rows within so many margins of a change take part in a step; above this share, all do.
+_BAND, _NEARLY_ALL = 0.25, 0.8
+_MAX_PROXIMAL_STEPS = 400
+# A share of the objective below which an imbalance that no longer falls is left to the certificate.
+_NEARLY_BALANCED = 1e-3
+# Certificates that may fail to improve before the arithmetic is called spent.
+_FRUITLESS = 4
 
 
 def solve_hinge(
@@ -76,7 +52,7 @@ def solve_hinge(
     *,
     tol: float,
     max_iter: int,
-    start: tuple[Tensor, Tensor] | None = None,
+    start: Start | None = None,
     report: Callable[[Iteration], None] = lambda _: None,
 ) -> Solution:
     """Minimise the objective until its certified relative gap is at most ``tol``.
@@ -98,73 +74,135 @@ def solve_hinge(
     -------
     Solution
     """
-    return _Fit(problem, tol, max_iter, report).run(start)
+    progress = _Progress(max_iter, report)
+    return _Fit(problem, tol, progress).run(start)
+
+
+@dataclass
+class _Progress:
+    max_iter: int
+    report: Callable[[Iteration], None]
+    n_iter: int = 0
+    history: list[Iteration] = field(default_factory=list)
+
+    @property
+    def is_spent(self) -> bool:
+        return self.n_iter >= self.max_iter
+
+    def record(self, primal: float, gap: float) -> None:
+        entry = Iteration(self.n_iter, self.n_iter, primal, gap)
+        self.history.append(entry)
+        self.report(entry)
 
 
 class _Fit:
-    def __init__(
-        self,
-        problem: HingeProblem,
-        tol: float,
-        max_iter: int,
-        report: Callable[[Iteration], None],
-    ) -> None:
-        self.problem, self.tol, self.max_iter, self.report = problem, tol, max_iter, report
-        self.features, self.shift, self.unit = _scaled(problem)
-        self.data = _working_data(problem, self.shift, self.unit)
-        self.history: list[Iteration] = []
-        self.n_iter = 0
+    """One problem on its way; the state is kept in the units of the solver."""
 
-    def run(self, start: tuple[Tensor, Tensor] | None) -> Solution:
+    def __init__(self, problem: HingeProblem, tol: float, progress: _Progress) -> None:
+        self.problem, self.tol, self.target, self.progress = problem, tol, tol, progress
+        self.features, self.units = precise_features(problem)
+        self.data = working_data(problem, self.units, problem.first_dtype)
+        self.largest = float(self.data.weight.max())
+        self.ridge = math.inf
+        if problem.fit_intercept:
+            self.ridge = _RIDGE * min(1.0, float(self.data.weight.sum()))
+        self.elsewhere = 0.0
+        self.last = Gap(math.inf, math.inf, math.inf, math.inf)
+        self.best, self.fruitless = math.inf, 0
+        self.proof: Certificate | None = None
+
+    def run(self, start: Start | None) -> Solution:
         state = self._begin(start)
-        certificate = None
-        status = Status.STALLED
-        self.target = self.tol
-        sigma = self._first_sigma(start)
-        ridge = _RIDGE * float(self.data.weight.sum())
+        sigma, status = self._first_sigma(start), None
         try:
-            for _ in range(200):
-                step = Proximal(
-                    state.dual,
-                    sigma,
-                    state.bias,
-                    ridge if self.problem.fit_intercept else float("inf"),
-                )
-                gap = minimise(self.data, state, step, self._stop)
-                if gap.total <= self.target * gap.primal:
-                    certificate = self._certify(state, Status.CONVERGED)
-                    if certificate.relative_gap <= self.tol:
-                        break
-                    self.target *= 0.5
-                    self._refresh(state)
-                if self.n_iter >= self.max_iter:
-                    status = Status.MAX_ITER
+            for _ in range(_MAX_PROXIMAL_STEPS):
+                outcome = self._step(state, sigma)
+                status = self._judge(state, outcome)
+                if status is not None:
                     break
-                sigma = min(sigma * _GROWTH, _LAST_SIGMA)
+                sigma = self._next_sigma(state, sigma, outcome)
         except KeyboardInterrupt:
             status = Status.INTERRUPTED
-        if certificate is None or certificate.relative_gap > self.tol:
-            certificate = self._certify(state, status)
+        certificate = self.proof or self._certify(state, status or Status.STALLED)
         weight, bias = self._user(state)
-        return Solution(weight, bias, certificate, self.n_iter, tuple(self.history))
+        progress = self.progress
+        return Solution(weight, bias, certificate, progress.n_iter, tuple(progress.history))
+
+    def _judge(self, state: HingeState, outcome: Outcome) -> Status | None:
+        """How the fit ends here, or None where it goes on."""
+        gap, before = outcome.gap, self.last
+        stuck = 0.5 * before.unbalanced < gap.unbalanced <= _NEARLY_BALANCED * gap.primal
+        hopeful = gap.total - stuck * gap.unbalanced
+        if hopeful <= self.target * gap.primal:
+            certificate = self._certify(state, Status.STALLED)
+            relative = certificate.relative_gap
+            if relative <= self.tol:
+                self.proof = certificate
+                return Status.CONVERGED
+            self.fruitless += relative > 0.5 * self.best
+            if self.fruitless == _FRUITLESS and not self._widen(state):
+                return Status.STALLED
+            self.best = min(self.best, relative)
+            self.target *= 0.5
+            self._refresh(state)
+        return Status.MAX_ITER if self.progress.is_spent else None
+
+    def _widen(self, state: HingeState) -> bool:
+        """Go over to float64 products; False where they are already, or where the user says no."""
+        if self.problem.dtype is not None or self.data.rows.dtype == torch.float64:
+            return False
+        self.data = working_data(self.problem, self.units, torch.float64)
+        self.fruitless = 0
+        self._refresh(state)
+        return True
+
+    def _next_sigma(self, state: HingeState, sigma: float, outcome: Outcome) -> float:
+        gap, before = outcome.gap, self.last
+        self.last = gap
+        if not outcome.reached:
+            return sigma if self._widen(state) else sigma * _SHRINKAGE
+        if gap.unbalanced > gap.slack + gap.infeasible:
+            self.ridge *= _LOOSER
+        growth = next(factor for steps, factor in _GROWTH if outcome.steps <= steps)
+        if gap.total > _SLOW * before.total:
+            growth = max(growth, _PUSH)
+        return min(sigma * growth, _LAST_CURVATURE / self.largest)
+
+    def _step(self, state: HingeState, sigma: float) -> Outcome:
+        """Take a proximal step over the rows that may change; the others follow."""
+        data = self.data
+        ridge = self.ridge / sigma
+        near = data.near(state, _BAND * self.problem.loss.margin)
+        if len(near) > _NEARLY_ALL * len(data.y):
+            self.elsewhere = 0.0
+            step = Proximal(state.dual, sigma, state.bias, ridge)
+            return minimise(data, state, step, self._stop)
+        part, view = data.select(near), state.rows(near)
+        step = Proximal(view.dual, sigma, view.bias, ridge)
+        outcome = minimise(part, view, step, self._stop)
+        self.elsewhere, missed = merge(data, state, view, near)
+        gap = outcome.gap
+        whole = replace(gap, primal=gap.primal + self.elsewhere, slack=gap.slack + missed)
+        return replace(outcome, gap=whole)
 
     def _stop(self, gap: Gap) -> bool:
-        entry = Iteration(
-            self.n_iter, self.n_iter, gap.primal / self.unit**2, gap.total / self.unit**2
-        )
-        self.history.append(entry)
-        self.report(entry)
-        if gap.total <= self.target * gap.primal or self.n_iter >= self.max_iter:
+        square = self.units.length**2
+        primal = gap.primal + self.elsewhere
+        self.progress.record(primal / square, gap.total / square)
+        if gap.total <= self.target * primal or self.progress.is_spent:
             return True
-        self.n_iter += 1
+        self.progress.n_iter += 1
         return False
 
-    def _first_sigma(self, start: tuple[Tensor, Tensor] | None) -> float:
+    def _first_sigma(self, start: Start | None) -> float:
         if self.data.pieces.smooth:
-            return _SMOOTH_SIGMA
-        return (_FIRST_SIGMA if start is None else _WARM_SIGMA) / self.problem.loss.margin
+            return min(_SMOOTH, _SMOOTH_CURVATURE / self.largest)
+        usual = _COLD if start is None else _WARM
+        if not self.data.pieces.joint:
+            usual *= 0.5  # at scores of 0 a longer step ends at the corners of the box
+        return min(usual / self.problem.loss.margin, _LAST_CURVATURE / self.largest)
 
-    def _begin(self, start: tuple[Tensor, Tensor] | None) -> HingeState:
+    def _begin(self, start: Start | None) -> HingeState:
         data = self.data
         r, d = data.n_columns, data.rows.d
         dual = data.pieces.start(data.y, data.n_classes)
@@ -173,21 +211,22 @@ class _Fit:
         state = HingeState(zero, bias, torch.zeros_like(dual), dual, zero, bias)
         if start is not None:
             weight, bias = start
-            state.weight = weight * self.unit
-            state.bias = bias + weight @ self.shift
-            self._refresh(state)
+            state.weight = weight * self.units.length
+            state.bias = bias + weight @ self.units.shift
+            state.scores = data.scores(state.weight) + data.full(state.bias[None])
         return state
 
     def _refresh(self, state: HingeState) -> None:
         """Compute scores and sums anew in float64."""
         data = self.data
         weight, bias = self._centred(state)
-        state.scores = data.full(linear_scores(self.features, weight, bias))
+        scores = linear_scores(self.features, weight, bias)
+        state.scores = data.full(scores)
         pull = data.pull(state.dual)
         moment = torch.zeros_like(state.weight)
         for rows in self.features.blocks(data.n_classes):
             self.features.add_product(rows, pull[rows].T.contiguous(), moment)
-        state.moment, state.balance = moment / self.unit, pull.sum(0)
+        state.moment, state.balance = moment / self.units.length, pull.sum(0)
 
     def _certify(self, state: HingeState, status: Status) -> Certificate:
         problem = self.problem
@@ -208,52 +247,9 @@ class _Fit:
 
     def _centred(self, state: HingeState) -> tuple[Tensor, Tensor]:
         """Weight and bias for the shifted features, without the unit."""
-        bias = state.bias
-        if self.data.n_columns > 1:
-            bias = bias - bias.mean()
-        return state.weight / self.unit, bias
+        bias = state.bias - state.bias.mean() if self.data.n_columns > 1 else state.bias
+        return state.weight / self.units.length, bias
 
     def _user(self, state: HingeState) -> tuple[Tensor, Tensor]:
         weight, bias = self._centred(state)
-        return weight, bias - weight @ self.shift
-
-
-def _scaled(problem: HingeProblem) -> tuple[Features, Tensor, float]:
-    """The features in float64, shifted where that is free; the shift; a row's usual length."""
-    k = problem.targets.n_classes
-    features = as_features(problem.X, torch.float64, problem.device, k)
-    mean, mean_square = features.moments(problem.targets.weight)
-    centre = problem.fit_intercept and isinstance(features, DenseFeatures)
-    coordinates = Coordinates.of_moments(mean, mean_square, centre=centre)
-    shift = coordinates.shift
-    square = float((mean_square - shift.square()).clamp_min(0.0).sum())
-    if centre and isinstance(features, DenseFeatures):
-        features = features.centred(shift)
-    return features, shift, square**0.5 if square > 0.0 else 1.0
-
-
-def _working_data(problem: HingeProblem, shift: Tensor, unit: float) -> HingeData:
-    n, d = problem.X.shape
-    small = n * d * problem.n_columns <= _SMALL
-    dtype = problem.dtype or (torch.float64 if small else torch.float32)
-    targets = problem.targets
-    return HingeData(
-        HingeRows(_in_units(problem, shift, unit, dtype), dtype, problem.device),
-        targets.values,
-        targets.weight * unit**2,
-        HingeDual(problem.loss),
-        targets.n_classes,
-        problem.n_columns,
-    )
-
-
-def _in_units(problem: HingeProblem, shift: Tensor, unit: float, dtype: torch.dtype) -> Any:
-    if sparse.issparse(problem.X):
-        name = "float32" if dtype == torch.float32 else "float64"
-        return (problem.X.astype("float64") / unit).astype(name)
-    X = to_tensor(problem.X, device=problem.device)
-    scaled = torch.empty(X.shape, dtype=dtype, device=problem.device)
-    for start in range(0, len(X), 4096):
-        rows = slice(start, start + 4096)
-        scaled[rows] = (X[rows].to(torch.float64) - shift) / unit
-    return scaled
+        return weight, bias - weight @ self.units.shift

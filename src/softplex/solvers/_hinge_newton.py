@@ -14,7 +14,7 @@ Li, Sun and Toh 2018, "A highly efficient semismooth Newton augmented Lagrangian
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,12 +23,12 @@ from softplex.objective import HingeResponse
 from softplex.solvers._hinge_state import Gap, HingeData, HingeState, gap_of
 from softplex.solvers._hinge_system import NewtonSystem, Step
 
-_MAX_STEPS = 30
-_MAX_TRIALS = 12
+_MAX_STEPS = 25
+_MAX_TRIALS = 40
 # How flat the search along a step has to end, as a share of the slope at its start.
 _FLAT = 0.3
 # The gradient may leave this share of the gap that the dual rows themselves have.
-_INEXACT = 2.0
+_INEXACT, _INEXACT_BALANCE = 1.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -46,32 +46,47 @@ class Proximal:
         return self.ridge < float("inf")
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """The gap at the end of a proximal step, its Newton steps, and whether they were enough."""
+
+    gap: Gap
+    steps: int
+    reached: bool
+
+
 def minimise(
     data: HingeData,
     state: HingeState,
     step: Proximal,
     stop: Callable[[Gap], bool],
-) -> Gap:
-    """Move the state to about the minimum; give the gap there."""
+) -> Outcome:
+    """Move the state to about the minimum, or back where that takes too many steps in vain."""
+    before, first = replace(state), 0.0
     for count in range(_MAX_STEPS + 1):
         excess = data.pieces.excess(state.scores, data.y)
         response = data.pieces.respond(step.dual, excess, data.y, step.sigma)
         state.set_dual(data, response.dual)
-        gap = gap_of(data, state, excess, response)
-        enough = gap.infeasible <= _INEXACT * gap.slack
-        if stop(gap) or (count > 0 and enough) or count == _MAX_STEPS:
-            break
+        gap = gap_of(data, state, excess, response.dual, has_intercept=step.has_intercept)
+        first = gap.total if count == 0 else first
         weight_gradient = state.weight - state.moment
-        bias_gradient = step.ridge * (state.bias - step.bias) if step.has_intercept else None
-        bias_gradient = (
-            bias_gradient - state.balance
-            if bias_gradient is not None
-            else torch.zeros_like(state.bias)
-        )
+        pull = torch.zeros_like(state.bias)
+        if step.has_intercept:
+            pull = step.ridge * (state.bias - step.bias)
+        bias_gradient = pull - state.balance if step.has_intercept else pull
+        margin = data.pieces.loss.margin
+        left = gap.infeasible + margin * float(bias_gradient.abs().sum())
+        moved = max(_INEXACT * gap.slack, _INEXACT_BALANCE * margin * float(pull.abs().sum()))
+        if stop(gap) or (count > 0 and left <= moved):
+            return Outcome(gap, count, reached=True)
+        if count == _MAX_STEPS:
+            break
         change = _system(data, response, step).solve(weight_gradient, bias_gradient)
         if not _move(data, state, step, change, (weight_gradient, bias_gradient), excess):
             break
-    return gap
+    if gap.total >= first:
+        vars(state).update(vars(before))
+    return Outcome(gap, count, reached=False)
 
 
 def _system(data: HingeData, response: HingeResponse, step: Proximal) -> NewtonSystem:
@@ -87,6 +102,9 @@ def _system(data: HingeData, response: HingeResponse, step: Proximal) -> NewtonS
         data.weight[free] * response.slope,
         data.first,
         step.ridge,
+        response.slope * float(data.weight.sum()),
+        data.ids[free],
+        data.stores,
     )
 
 
@@ -99,42 +117,48 @@ def _move(
     excess: Tensor,
 ) -> bool:
     """Go along a step to where the slope is nearly flat; False where there is no descent."""
-    scores = data.full(data.rows.scores(change.weight).to(torch.float64) + change.bias)
+    scores = data.scores(change.weight) + data.full(change.bias[None])
     lead = scores - scores.gather(1, data.y[:, None])
     start = float((gradient[0] * change.weight).sum() + gradient[1] @ change.bias)
-    if not start < 0.0:
+    if not -float("inf") < start < 0.0:
         return False
-    linear = float((state.weight * change.weight).sum())
     bend = float(change.weight.square().sum())
     if step.has_intercept:
-        linear += step.ridge * float((state.bias - step.bias) @ change.bias)
         bend += step.ridge * float(change.bias.square().sum())
+    here = float(data.weight @ (state.dual * lead).sum(1))
 
-    def slope(length: float) -> float:
+    def at(length: float) -> tuple[float, float]:
         moved = torch.add(excess, lead, alpha=length)
-        dual = data.pieces.respond(step.dual, moved, data.y, step.sigma).dual
-        return float(data.weight @ (dual * lead).sum(1)) + linear + length * bend
+        response = data.pieces.respond(step.dual, moved, data.y, step.sigma)
+        slope = start + float(data.weight @ (response.dual * lead).sum(1)) - here + length * bend
+        free = lead * response.active
+        curved = free.square().sum(1) - response.coupling[:, 0] * free.sum(1).square()
+        return slope, response.slope * float(data.weight @ curved) + bend
 
-    length = _flat_point(slope, start)
+    length = _flat_point(at, start)
     state.weight = state.weight + length * change.weight
     state.bias = state.bias + length * change.bias
     state.scores = state.scores + length * scores
     return True
 
 
-def _flat_point(slope: Callable[[float], float], start: float) -> float:
-    """Where the slope of a convex function is nearly 0, in (0, 1]; 1 where it still falls."""
-    low, low_slope, high, high_slope, length = 0.0, start, 0.0, 0.0, 1.0
+def _flat_point(at: Callable[[float], tuple[float, float]], start: float) -> float:
+    """Where the slope of a convex function is nearly 0; at first 1 is tried.
+
+    Newton's method on the slope, which is piecewise linear; fourfold steps as long as the function
+    falls, and halving where Newton leaves the bracket or does not narrow it.
+    """
+    low, high, length, width = 0.0, float("inf"), 1.0, float("inf")
     for _ in range(_MAX_TRIALS):
-        here = slope(length)
-        if abs(here) <= -_FLAT * start:
+        slope, curvature = at(length)
+        if abs(slope) <= -_FLAT * start:
             return length
-        if here < 0.0:
-            if high == 0.0:
-                return length
-            low, low_slope = length, here
-        else:
-            high, high_slope = length, here
-        share = low_slope / (low_slope - high_slope)
-        length = low + (high - low) * min(max(share, 0.1), 0.9)
-    return length
+        low, high = (length, high) if slope < 0.0 else (low, length)
+        if high == float("inf"):
+            length *= 4.0
+            continue
+        narrowed, width = high - low <= 0.5 * width, high - low
+        length -= slope / curvature
+        if not (narrowed and low < length < high):
+            length = 0.5 * (low + high)
+    return low

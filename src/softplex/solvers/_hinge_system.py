@@ -25,16 +25,19 @@ from torch import Tensor
 
 from softplex.objective import HingeResponse, hinge_direction
 from softplex.solvers._cholesky import damped_cholesky
+from softplex.solvers._hinge_kernel import GramStore, KernelStore
 from softplex.solvers._hinge_rows import HingeRows
 
 _MAX_COLUMNS = 6000
 _MAX_PARAMETERS = 1500
 _MAX_GRAM = 2000
 _COLUMNS_AT_ONCE = 4096
+# Damping of the intercept, of which free rows may say nothing, as a share of its curvature.
+_DAMPING = 1e-8
 _CG_TOLERANCE = 0.1
 _CG_STEPS = 60
-# Operations of a conjugate-gradient step count this often beside those of a factorisation.
-_CG_COST = 8.0
+# Operations of a conjugate-gradient step in units of n d r.
+_CG_COST = 5.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,15 @@ class Step:
 
     weight: Tensor
     bias: Tensor
+
+
+@dataclass
+class Stores:
+    """What one system leaves for the next: products, and how long conjugate gradients took."""
+
+    kernel: KernelStore
+    gram: GramStore
+    iterations: int = 10
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,12 @@ class NewtonSystem:
         1 where the first class has no score column, else 0.
     ridge : float
         epsilon; infinite without an intercept.
+    steepest : float
+        The curvature of an intercept if every row were free.
+    ids : tensor (n,)
+        The places of the rows in the stores.
+    stores : Stores
+        Products of rows from the steps before.
     """
 
     rows: HingeRows
@@ -71,6 +89,14 @@ class NewtonSystem:
     curvature: Tensor
     first: int
     ridge: float
+    steepest: float
+    ids: Tensor
+    stores: Stores
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether b moves."""
+        return self.ridge < float("inf")
 
     def solve(self, weight_gradient: Tensor, bias_gradient: Tensor) -> Step:
         """Give the Newton step for a gradient."""
@@ -80,12 +106,11 @@ class NewtonSystem:
         m, p = int(counts.sum()), r * (d + 1)
         n = self.rows.n
         if m == 0:
-            finite = self.ridge < float("inf")
-            bias = -bias_gradient / self.ridge if finite else torch.zeros_like(bias_gradient)
-            return Step(-weight_gradient, bias)
-        by_columns = n * n * d + m**3 / 3 if m <= _MAX_COLUMNS else float("inf")
+            return Step(-weight_gradient, -bias_gradient / (self.ridge + self.steepest))
+        by_columns = m**3 / 3 + 30.0 * m**2 if m <= _MAX_COLUMNS else float("inf")
         by_parameters = m * p**2 + p**3 / 3 if p <= _MAX_PARAMETERS else float("inf")
-        iterated = _CG_COST * _CG_STEPS * n * d * r
+        # They tend to grow from step to step; where they did not suffice, twice as many may.
+        iterated = _CG_COST * 2 * self.stores.iterations * n * d * r
         best = min(by_columns, by_parameters, iterated)
         if best == by_parameters:
             return self._by_parameters(weight_gradient, bias_gradient)
@@ -118,24 +143,36 @@ class NewtonSystem:
 
     def _by_columns(self, weight_gradient: Tensor, bias_gradient: Tensor) -> Step:
         owner, q64 = self.columns()
-        rows, dtype = self.rows, self.rows.dtype
-        q = q64.to(dtype)
-        kernel = rows.kernel(rows)[owner][:, owner] * (q @ q.T)
-        kernel.diagonal().add_(1.0)
-        lower = damped_cholesky(kernel)
-        left = (rows.scores(weight_gradient)[owner] * q).sum(1, keepdim=True)
-        if self.ridge < float("inf"):
-            solved = torch.cholesky_solve(torch.cat([left, q], 1), lower).to(torch.float64)
-            schur = q64.T @ solved[:, 1:]
-            schur.diagonal().add_(self.ridge)
-            bias = torch.linalg.solve(schur, q64.T @ solved[:, 0] - bias_gradient)
-            inner = solved[:, 0] - solved[:, 1:] @ bias
-        else:
+        rows = self.rows
+        q = q64.to(rows.dtype)
+        matrix = self.stores.kernel(self.ids[owner]).mul_(q @ q.T)
+        matrix.diagonal().add_(1.0)
+        lower, info = torch.linalg.cholesky_ex(matrix)
+        if int(info):
+            lower = damped_cholesky(matrix)
+        schur = None
+        if self.has_intercept:
+            solved = torch.cholesky_solve(q, lower).to(torch.float64)
+            schur = q64.T @ solved
+            schur.diagonal().add_(self.ridge + _DAMPING * self.steepest)
+            schur = damped_cholesky(schur)
+
+        def solve(weight: Tensor, bias: Tensor) -> Step:
+            left = (rows.scores(weight)[owner] * q).sum(1, keepdim=True)
             inner = torch.cholesky_solve(left, lower)[:, 0].to(torch.float64)
-            bias = torch.zeros_like(bias_gradient)
-        spread = torch.zeros(rows.n, q.shape[1], dtype=torch.float64, device=q.device)
-        spread.index_add_(0, owner, inner[:, None] * q64)
-        return Step(rows.moment(spread) - weight_gradient, bias)
+            if schur is not None:
+                bias = torch.cholesky_solve((bias - q64.T @ inner)[:, None], schur)[:, 0]
+                inner = inner + solved @ bias
+            spread = torch.zeros(rows.n, q.shape[1], dtype=torch.float64, device=q.device)
+            spread.index_add_(0, owner, inner[:, None] * q64)
+            return Step(weight - rows.product(spread), bias)
+
+        step = solve(-weight_gradient, -bias_gradient)
+        if rows.dtype == torch.float64:
+            return step
+        image = self._operator()(step)
+        left = solve(-weight_gradient - image.weight, -bias_gradient - image.bias)
+        return _sum(step, left, 1.0)
 
     def _by_parameters(self, weight_gradient: Tensor, bias_gradient: Tensor) -> Step:
         owner, q = self.columns()
@@ -149,9 +186,9 @@ class NewtonSystem:
             block = (q[part][:, :, None] * extended[:, None, :]).reshape(-1, r * width)
             hessian += block.T @ block
         ridge = torch.ones(r, width, dtype=torch.float64, device=q.device)
-        finite = self.ridge < float("inf")
-        ridge[:, -1] = self.ridge if finite else 1.0
-        if not finite:
+        if self.has_intercept:
+            ridge[:, -1] = self.ridge + _DAMPING * self.steepest
+        else:
             last = torch.arange(1, r + 1, device=q.device) * width - 1
             hessian[last] = 0.0
             hessian[:, last] = 0.0
@@ -164,56 +201,69 @@ class NewtonSystem:
         matrix = self.rows.matrix
         return matrix if isinstance(matrix, Tensor) else torch.from_numpy(matrix.toarray())
 
-    def _apply(self, step: Step) -> Step:
-        scores = self.rows.scores(step.weight).to(torch.float64) + step.bias
-        full = torch.nn.functional.pad(scores, (self.first, 0))
-        lead = (full - full.gather(1, self.y[:, None])) * self.response.active
-        lead -= self.response.active * (self.response.coupling * lead.sum(1, keepdim=True))
-        back = hinge_direction(lead, self.y) * self.curvature[:, None]
-        back = back[:, self.first :]
-        finite = self.ridge < float("inf")
-        bias = back.sum(0) + self.ridge * step.bias if finite else torch.zeros_like(step.bias)
-        return Step(step.weight + self.rows.moment(back), bias)
-
     def _iterated(self, weight_gradient: Tensor, bias_gradient: Tensor) -> Step:
         precondition = self._preconditioner()
-        step = Step(torch.zeros_like(weight_gradient), torch.zeros_like(bias_gradient))
+        apply = self._operator()
         residual = Step(-weight_gradient, -bias_gradient)
-        better = precondition(residual)
-        way, size = better, _dot(residual, better)
-        first_size = size
-        for _ in range(_CG_STEPS):
-            image = self._apply(way)
+        step = Step(torch.zeros_like(residual.weight), torch.zeros_like(residual.bias))
+        way = precondition(residual)
+        first = size = _dot(residual, way)
+        for count in range(1, _CG_STEPS + 1):
+            self.stores.iterations = count
+            image = apply(way)
             length = size / _dot(way, image)
             step = _sum(step, way, length)
             residual = _sum(residual, image, -length)
             better = precondition(residual)
             following = _dot(residual, better)
-            if following <= _CG_TOLERANCE**2 * first_size:
+            if following <= _CG_TOLERANCE**2 * first:
                 break
             way, size = _sum(better, way, following / size), following
         return step
 
+    def _operator(self) -> Callable[[Step], Step]:
+        """The Hessian times a step."""
+        dtype, y = self.rows.dtype, self.y
+        active = self.response.active.to(dtype)
+        coupling = self.response.coupling.to(dtype)
+        curvature = self.curvature.to(dtype)[:, None]
+
+        def apply(step: Step) -> Step:
+            scores = self.rows.scores(step.weight) + step.bias.to(dtype)
+            scores = torch.nn.functional.pad(scores, (self.first, 0))
+            lead = (scores - scores.gather(1, y[:, None])).mul_(active)
+            lead -= active * (coupling * lead.sum(1, keepdim=True))
+            back = hinge_direction(lead, y).mul_(curvature)[:, self.first :]
+            weight = self.rows.product(back) + step.weight
+            bias = torch.zeros_like(step.bias)
+            return Step(
+                weight,
+                back.sum(0, dtype=torch.float64) + self.ridge * step.bias
+                if self.has_intercept
+                else bias,
+            )
+
+        return apply
+
     def _preconditioner(self) -> Callable[[Step], Step]:
-        response = self.response
+        """The inverse of the Hessian with one curvature for all classes, and apart for b."""
+        response, dtype = self.response, self.rows.dtype
         share = (response.active * (1.0 - response.coupling)) * self.curvature[:, None]
         share = share.scatter_add(1, self.y[:, None], share.sum(1, keepdim=True))
-        classes = share.sum(0)[self.first :]
-        per_row = share[:, self.first :].mean(1)
-        finite = self.ridge < float("inf")
-        bias_size = classes + self.ridge
-        lower = None
-        if self.rows.d <= _MAX_GRAM:
-            gram = self.rows.gram(per_row)
-            gram.diagonal().add_(1.0)
-            lower = damped_cholesky(gram)
+        share = share[:, self.first :]
+        bias_size = share.sum(0) + self.ridge + _DAMPING * self.steepest
+        bias_scale = 1.0 / bias_size if self.has_intercept else torch.zeros_like(bias_size)
+        per_row = share.mean(1)
+        if self.rows.d > _MAX_GRAM:
+            scale = 1.0 / (1.0 + self.rows.squares(per_row))
+            return lambda residual: Step(residual.weight * scale, residual.bias * bias_scale)
+        gram = self.stores.gram(self.rows, per_row)
+        gram.diagonal().add_(1.0)
+        inverse = torch.cholesky_inverse(damped_cholesky(gram))
 
         def apply(residual: Step) -> Step:
-            bias = residual.bias / bias_size if finite else residual.bias
-            weight = residual.weight
-            if lower is not None:
-                weight = torch.cholesky_solve(weight.T, lower).T
-            return Step(weight, bias)
+            weight = (residual.weight.to(dtype) @ inverse).to(torch.float64)
+            return Step(weight, residual.bias * bias_scale)
 
         return apply
 
