@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from softplex._arrays import as_device, to_numpy, to_tensor
 from softplex._labels import EncodedTargets, class_weights, row_weights
 from softplex.estimators._inputs import TrainingData, read_features, read_training_data
-from softplex.exceptions import GapNotReached, InvalidInput
+from softplex.exceptions import GapNotReached, InvalidInput, SoftplexWarning
 from softplex.objective import Certificate, Status
 from softplex.solvers import Iteration, Solution
 from softplex.streaming import Targets, as_features, linear_scores
@@ -143,11 +143,31 @@ class LinearClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mis
     ) -> Start:
         if not (self.warm_start and hasattr(self, "coef_") and present.all()):
             return None
-        same = np.array_equal(self.classes_, classes) and self.coef_.shape[1] == d
-        if not (same and np.isfinite(self.intercept_).all()):
+        if not (np.array_equal(self.classes_, classes) and self.coef_.shape[1] == d):
+            self._warn_of_other_data(classes, d)
+            return None
+        if not np.isfinite(self.intercept_).all():
             return None
         bias = self.intercept_ if self.fit_intercept else np.zeros_like(self.intercept_)
         return to_tensor(self.coef_, device=device), to_tensor(bias, device=device)
+
+    def _warn_of_other_data(self, classes: NDArray[Any], d: int) -> None:
+        """Say why a warm start is none."""
+        if self.coef_.shape[1] != d:
+            reason = f"the last fit had {self.coef_.shape[1]} features, and X has {d}"
+        else:
+            known, given = self.classes_.tolist(), classes.tolist()
+            new = [label for label in given if label not in known]
+            gone = [label for label in known if label not in given]
+            reason = "the labels differ from those of the last fit: " + ", and ".join(
+                f"{labels} {what}" for labels, what in ((new, "came"), (gone, "went")) if labels
+            )
+        warnings.warn(
+            f"{type(self).__name__} begins afresh in spite of warm_start=True, because {reason}. "
+            "Use the same labels and features, or warm_start=False.",
+            SoftplexWarning,
+            stacklevel=5,
+        )
 
     def _keep(self, solution: Solution, classes: NDArray[Any], present: NDArray[np.bool_]) -> None:
         coef, intercept = to_numpy(solution.weight), to_numpy(solution.bias)

@@ -225,6 +225,11 @@ class SoftmaxClassifier(LinearClassifier):
 
     def _check_penalty(self) -> None:
         who = type(self).__name__
+        if self._has_no_penalty() and self.l1_ratio != 0:
+            raise InvalidInput(
+                f"{who} fits without a penalty at C=inf, but got l1_ratio={self.l1_ratio!r}. Take "
+                "a finite C, or leave the ratio away."
+            )
         if self.penalty is None:
             return
         if not isinstance(self.penalty, Penalty):

@@ -12,7 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.preprocessing import scale
 
 from softplex import SoftmaxClassifier
-from softplex.exceptions import GapNotReached
+from softplex.exceptions import GapNotReached, SoftplexWarning
 from softplex.objective import RidgeObjective, Status
 from softplex.solvers import _ridge
 from softplex.solvers._newton_compact import CompactObjective
@@ -89,8 +89,14 @@ def test_a_warm_start_begins_where_the_last_fit_ended(path: str) -> None:
 
 def test_a_warm_start_on_other_data_begins_afresh() -> None:
     model = SoftmaxClassifier(warm_start=True).fit(X, Y)
-    for data, y in ((X[:, :2], Y), (X, Y % 2), (X, np.array(list("abc"))[Y])):
-        again = model.fit(data, y)
+    for data, y, reason in (
+        (X[:, :2], Y, "had 4 features, and X has 2"),
+        (X, Y, "had 2 features, and X has 4"),
+        (X, Y % 2, r"\[2\] went"),
+        (X, np.array(list("abc"))[Y], r"\['a', 'b', 'c'\] came, and \[0, 1\] went"),
+    ):
+        with pytest.warns(SoftplexWarning, match=f"begins afresh .* {reason}"):
+            again = model.fit(data, y)
         fresh = SoftmaxClassifier().fit(data, y)
         np.testing.assert_allclose(again.coef_, fresh.coef_, atol=1e-6)
     model = SoftmaxClassifier(warm_start=True).fit(X, Y).set_params(fit_intercept=False).fit(X, Y)

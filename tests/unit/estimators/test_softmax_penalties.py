@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris, load_wine
 
 from softplex import SoftmaxClassifier
-from softplex.exceptions import ClassesSeparated, GapNotReached
+from softplex.exceptions import ClassesSeparated, GapNotReached, InvalidInput
 from softplex.objective import Status
 from softplex.penalties import ElasticNet, GroupLasso, NoPenalty, Ridge
 
@@ -206,3 +206,8 @@ def test_convergence_warns_of_nothing() -> None:
         warnings.simplefilter("error")
         for C in (0.1, math.inf):
             SoftmaxClassifier(C).fit(X, y)
+
+
+def test_a_ratio_without_a_penalty_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="leave the ratio away"):
+        SoftmaxClassifier(C=math.inf, l1_ratio=0.5).fit([[0.0], [1.0]], [0, 1])
