@@ -75,7 +75,7 @@ def read_training_data(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Tr
 def read_sample_weight(who: str, X: Any, sample_weight: Any) -> NDArray[np.float64]:
     """Give one finite weight a row of X, not negative and not all zero; ones without any."""
     given = to_numpy(sample_weight)
-    if given is not None and not np.any(given):
+    if given is not None and not np.asarray(given).any():
         raise InvalidInput(
             f"{who} needs at least one row of positive weight, of at least two classes, but "
             "every sample weight is zero."

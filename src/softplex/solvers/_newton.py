@@ -27,12 +27,15 @@ from softplex.streaming import DenseFeatures, add_hessian, linear_hessian
 
 # The relative gap that is taken for none.
 _RESOLUTION = 1e-15
+_TINY = 1e-10
 
 
 def newton(
     objective: RidgeObjective, theta: Tensor, progress: Progress, *, tol: float
 ) -> tuple[Point, Status]:
-    """Minimise until the estimated relative gap is ``tol^1.5``, or steps cease to help.
+    """Minimise until the estimated relative gap is ``tol^1.5`` and tiny, or steps cease to help.
+
+    The last step or two cost little and give coefficients to six digits at any tolerance.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ def newton(
     tol : float
         The asked relative gap; where no more than that can be reached, the point is good enough.
     """
-    goal = max(tol**1.5, min(tol, _RESOLUTION))
+    goal = max(min(tol**1.5, _TINY), min(tol, _RESOLUTION))
     point = objective(theta)
     progress.evaluations += 1
     system = NewtonSystem(objective)
