@@ -218,15 +218,15 @@ def test_fit_leaves_the_given_estimator_alone() -> None:
 
 
 def test_ctrl_c_in_a_fit_ends_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    original, calls = _softmax.solve_ridge, [0]
+    original, calls = _softmax.solve_penalised, [0]
 
-    def interrupted(problem, **options):
+    def interrupted(problem, penalty, **options):
         calls[0] += 1
         if calls[0] == 3:
             raise KeyboardInterrupt
-        return original(problem, **options)
+        return original(problem, penalty, **options)
 
-    monkeypatch.setattr(_softmax, "solve_ridge", interrupted)
+    monkeypatch.setattr(_softmax, "solve_penalised", interrupted)
     with pytest.raises(KeyboardInterrupt):
         CalibratedClassifier(cv=3).fit(X, Y)
 
