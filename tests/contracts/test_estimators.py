@@ -14,7 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from softplex import CalibratedClassifier, ModuleClassifier, SoftmaxClassifier, SoftmaxClassifierCV
+from softplex import (
+    CalibratedClassifier,
+    ModuleClassifier,
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    SVMClassifier,
+)
 from softplex.objective import Status
 from softplex.penalties import GroupLasso
 
@@ -33,6 +39,13 @@ TRAINED = [
     ModuleClassifier(learning_rate=0.1, max_epochs=30, random_state=0),
     ModuleClassifier(loss="weston_watkins", learning_rate=0.1, max_epochs=30),
 ]
+# Scores without probabilities.
+MARGINS = [
+    SVMClassifier(),
+    SVMClassifier(loss="crammer_singer"),
+    SVMClassifier(loss="squared_weston_watkins", class_weight="balanced"),
+    SVMClassifier(loss="squared_crammer_singer"),
+]
 # A pipeline takes no sample weights, so what wraps it cannot either.
 PIPELINE = CalibratedClassifier(make_pipeline(StandardScaler(), SoftmaxClassifier()), cv=2)
 
@@ -45,7 +58,7 @@ PIPELINE = CalibratedClassifier(make_pipeline(StandardScaler(), SoftmaxClassifie
     "ignore:X does not have valid feature names:UserWarning",
     "ignore:The number of unique classes is greater:UserWarning",
 )
-@parametrize_with_checks([*ESTIMATORS, *TRAINED])
+@parametrize_with_checks([*ESTIMATORS, *TRAINED, *MARGINS])
 def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 

@@ -189,8 +189,8 @@ class SVMClassifier(LinearClassifier):
         if unknown.any():
             row = int(np.flatnonzero(unknown)[0])
             raise InvalidInput(
-                f"{who} was not fitted on the class {labels[row]!r} of row {row}. The classes are "
-                f"{self.classes_.tolist()}."
+                f"{who} was not fitted on the class {labels.tolist()[row]!r} of row {row}. The "
+                f"classes are {self.classes_.tolist()}."
             )
         return places
 

@@ -154,8 +154,7 @@ def _projected(moved: Tensor, sigma: float) -> HingeResponse:
     count = (ordered * places > beyond).sum(1, keepdim=True)
     dual = (moved - beyond.gather(1, count - 1) / count).clamp_min_(0.0)
     active = dual > 0.0
-    coupling = 1.0 / active.sum(1, keepdim=True)
-    return HingeResponse(dual, active, coupling.to(moved.dtype), sigma)
+    return HingeResponse(dual, active, 1.0 / active.sum(1, keepdim=True, dtype=dual.dtype), sigma)
 
 
 def _shared(moved: Tensor, sigma: float) -> HingeResponse:
@@ -165,9 +164,11 @@ def _shared(moved: Tensor, sigma: float) -> HingeResponse:
     places = torch.arange(1, moved.shape[1] + 1, dtype=moved.dtype, device=moved.device)
     totals = ordered.cumsum(1) / (1.0 + 0.5 * sigma * places)
     count = (ordered > 0.5 * sigma * totals).int().cummin(1).values.sum(1, keepdim=True)
-    total = totals.gather(1, (count - 1).clamp_min(0))
-    total = torch.where(count > 0, total, 0.0)
-    dual = (moved - 0.5 * sigma * total).clamp_min_(0.0)
+    # The mean and what lies around it apart, so that one entry alone keeps its digits.
+    sums = ordered.cumsum(1).gather(1, (count - 1).clamp_min(0))
+    mean = torch.where(count > 0, sums / count, 0.0)
+    share = mean / (1.0 + 0.5 * sigma * count.to(mean.dtype))
+    dual = (moved - mean + share).clamp_min_(0.0)
     active = dual > 0.0
-    coupling = 0.5 * sigma / (1.0 + 0.5 * sigma * active.sum(1, keepdim=True))
-    return HingeResponse(dual, active, coupling.to(moved.dtype), sigma)
+    together = active.sum(1, keepdim=True, dtype=dual.dtype)
+    return HingeResponse(dual, active, 0.5 * sigma / (1.0 + 0.5 * sigma * together), sigma)

@@ -11,7 +11,7 @@ are repaired so that they stay in U:
 * what is left then, by taking mass from p -> q, where class p gives too much and q gets too much,
   and where there is not enough of it, by adding mass to q -> p.
 
-Where the rows have no room for it, u = 0 is balanced, and gives the bound 0.
+Where the rows have no room for it, u / 2 has more, and u = 0 is balanced, with the bound 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from softplex.objective._hinge import HingeDual, hinge_direction
 
 # Residual of the balance, as a share of the mass in it, that is float64 rounding.
 _ROUNDING = 1e-15
-_ROUNDS = 3
+_ROUNDS, _HALVINGS = 3, 12
 
 
 def feasible(dual: Tensor, y: Tensor, pieces: HingeDual) -> Tensor:
@@ -43,16 +43,24 @@ def imbalance(dual: Tensor, y: Tensor, row_weight: Tensor) -> Tensor:
 
 def balanced(dual: Tensor, y: Tensor, row_weight: Tensor, pieces: HingeDual) -> Tensor:
     """Give rows in U with the balance up to rounding; ``dual`` is in U without own columns."""
-    mass = float((row_weight @ dual).sum())
-    for _ in range(_ROUNDS):
-        residual = imbalance(dual, y, row_weight)
-        if float(residual.abs().max()) <= _ROUNDING * mass:
+    for _ in range(_HALVINGS):
+        for _ in range(_ROUNDS):
+            residual = imbalance(dual, y, row_weight)
+            left, mass = float(residual.abs().max()), float((row_weight @ dual).sum())
+            if left <= _ROUNDING * mass:
+                return dual
+            stepped = _newton_step(dual, y, row_weight, residual, pieces)
+            dual = _moved_mass(dual, y, row_weight, pieces) if stepped is None else stepped
+        if _is_balanced(dual, y, row_weight):
             return dual
-        stepped = _newton_step(dual, y, row_weight, residual, pieces)
-        dual = _moved_mass(dual, y, row_weight, pieces) if stepped is None else stepped
-    residual = imbalance(dual, y, row_weight)
-    within = float(residual.abs().max()) <= 100.0 * _ROUNDING * mass
-    return dual if within else torch.zeros_like(dual)
+        dual = 0.5 * dual
+    return torch.zeros_like(dual)
+
+
+def _is_balanced(dual: Tensor, y: Tensor, row_weight: Tensor) -> bool:
+    """Whether no more is left than repeated repairs leave."""
+    left = float(imbalance(dual, y, row_weight).abs().max())
+    return left <= 100.0 * _ROUNDING * float((row_weight @ dual).sum())
 
 
 def _newton_step(

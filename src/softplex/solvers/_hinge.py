@@ -176,20 +176,20 @@ class _Fit:
         if len(near) > _NEARLY_ALL * len(data.y):
             self.elsewhere = 0.0
             step = Proximal(state.dual, sigma, state.bias, ridge)
-            return minimise(data, state, step, self._stop)
+            return minimise(data, state, step, self._watch)
         part, view = data.select(near), state.rows(near)
         step = Proximal(view.dual, sigma, view.bias, ridge)
-        outcome = minimise(part, view, step, self._stop)
+        outcome = minimise(part, view, step, self._watch)
         self.elsewhere, missed = merge(data, state, view, near)
         gap = outcome.gap
         whole = replace(gap, primal=gap.primal + self.elsewhere, slack=gap.slack + missed)
         return replace(outcome, gap=whole)
 
-    def _stop(self, gap: Gap) -> bool:
+    def _watch(self, gap: Gap, settled: bool) -> bool:
         square = self.units.length**2
         primal = gap.primal + self.elsewhere
         self.progress.record(primal / square, gap.total / square)
-        if gap.total <= self.target * primal or self.progress.is_spent:
+        if settled or gap.total <= self.target * primal or self.progress.is_spent:
             return True
         self.progress.n_iter += 1
         return False

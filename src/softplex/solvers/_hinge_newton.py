@@ -59,9 +59,13 @@ def minimise(
     data: HingeData,
     state: HingeState,
     step: Proximal,
-    stop: Callable[[Gap], bool],
+    watch: Callable[[Gap, bool], bool],
 ) -> Outcome:
-    """Move the state to about the minimum, or back where that takes too many steps in vain."""
+    """Move the state to about the minimum, or back where that takes too many steps in vain.
+
+    ``watch`` is told of the gap, and whether the minimum is near enough, before each Newton step,
+    and says whether to stop.
+    """
     before, first = replace(state), 0.0
     for count in range(_MAX_STEPS + 1):
         excess = data.pieces.excess(state.scores, data.y)
@@ -69,24 +73,32 @@ def minimise(
         state.set_dual(data, response.dual)
         gap = gap_of(data, state, excess, response.dual, has_intercept=step.has_intercept)
         first = gap.total if count == 0 else first
-        weight_gradient = state.weight - state.moment
-        pull = torch.zeros_like(state.bias)
-        if step.has_intercept:
-            pull = step.ridge * (state.bias - step.bias)
-        bias_gradient = pull - state.balance if step.has_intercept else pull
-        margin = data.pieces.loss.margin
-        left = gap.infeasible + margin * float(bias_gradient.abs().sum())
-        moved = max(_INEXACT * gap.slack, _INEXACT_BALANCE * margin * float(pull.abs().sum()))
-        if stop(gap) or (count > 0 and left <= moved):
+        gradient, settled = _gradient(data, state, step, gap)
+        if watch(gap, count > 0 and settled):
             return Outcome(gap, count, reached=True)
         if count == _MAX_STEPS:
             break
-        change = _system(data, response, step).solve(weight_gradient, bias_gradient)
-        if not _move(data, state, step, change, (weight_gradient, bias_gradient), excess):
-            break
+        change = _system(data, response, step).solve(*gradient)
+        if not _move(data, state, step, change, gradient, excess):
+            return Outcome(gap, count, reached=True)
     if gap.total >= first:
         vars(state).update(vars(before))
     return Outcome(gap, count, reached=False)
+
+
+def _gradient(
+    data: HingeData, state: HingeState, step: Proximal, gap: Gap
+) -> tuple[tuple[Tensor, Tensor], bool]:
+    """Give the gradient in W and b, and whether it is small beside what the step has moved."""
+    pull = torch.zeros_like(state.bias)
+    bias_gradient = pull
+    if step.has_intercept:
+        pull = step.ridge * (state.bias - step.bias)
+        bias_gradient = pull - state.balance
+    margin = data.pieces.loss.margin
+    left = gap.infeasible + margin * float(bias_gradient.abs().sum())
+    moved = max(_INEXACT * gap.slack, _INEXACT_BALANCE * margin * float(pull.abs().sum()))
+    return (state.weight - state.moment, bias_gradient), left <= moved
 
 
 def _system(data: HingeData, response: HingeResponse, step: Proximal) -> NewtonSystem:

@@ -82,7 +82,9 @@ class Units:
         weight = problem.targets.weight
         mean = features.weighted_sum(weight / weight.sum())
         values = problem.X.data if sparse.issparse(problem.X) else problem.X
-        square = float(np.linalg.norm(to_numpy(values).astype(np.float64, copy=False))) ** 2
+        with np.errstate(over="ignore"):
+            length = np.linalg.norm(to_numpy(values).astype(np.float64, copy=False))
+            square = float(np.square(length))
         if not np.isfinite(square):
             raise InvalidInput(_overflow(problem.X))
         square /= problem.X.shape[0]
