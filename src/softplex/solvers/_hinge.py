@@ -27,8 +27,9 @@ Start = tuple[Tensor, Tensor]
 # Smoothing at the start, in units of 1 / margin: cold, near the optimum, and for losses that are
 # smooth by themselves.
 _COLD, _WARM, _SMOOTH = 1.0, 5.0, 1e8
-# Limits of sigma times the largest weight: beyond them float64 has no digits left.
-_LAST_CURVATURE, _SMOOTH_CURVATURE = 1e14, 1e10
+# Limits of sigma times the largest weight: of a first step that Newton follows, of any step (beyond
+# it float64 has no digits left), and of the steps of smooth losses.
+_FIRST_CURVATURE, _LAST_CURVATURE, _SMOOTH_CURVATURE = 1e5, 1e14, 1e10
 # Growth of sigma after so many Newton steps, and what a step in vain leaves of it.
 _GROWTH = ((1, 2.0), (2, 1.5), (4, 1.2), (25, 1.0))
 _SHRINKAGE = 0.25
@@ -200,7 +201,7 @@ class _Fit:
         usual = _COLD if start is None else _WARM
         if not self.data.pieces.joint:
             usual *= 0.5  # at scores of 0 a longer step ends at the corners of the box
-        return min(usual / self.problem.loss.margin, _LAST_CURVATURE / self.largest)
+        return min(usual / self.problem.loss.margin, _FIRST_CURVATURE / self.largest)
 
     def _begin(self, start: Start | None) -> HingeState:
         data = self.data
