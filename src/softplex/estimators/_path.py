@@ -66,8 +66,9 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
     verbose : int, default 0
         Above 0, a line for each C on standard error, and one for each iteration of the final fit;
         above 1, one for each iteration of all.
-    l1_ratio, penalty, fit_intercept, smoothing, smoothing_kind, class_weight, tol, max_iter, \
-solver, dtype, device
+    l1_ratio, penalty, fit_intercept, smoothing, smoothing_kind, tol, max_iter
+        As in :class:`SoftmaxClassifier`.
+    class_weight, solver, dtype, device
         As in :class:`SoftmaxClassifier`. Class weights count in training alone, and balanced ones
         are those of all rows.
 
