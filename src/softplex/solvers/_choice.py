@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from softplex.exceptions import SolverRefused
 from softplex.penalties import PenaltyParts
-from softplex.solvers._ridge import MAX_NEWTON_PARAMETERS, RidgeProblem, estimated_work
+from softplex.solvers._problem import MAX_NEWTON_PARAMETERS, RidgeProblem, estimated_work
 
 SOLVERS = ("auto", "lbfgs", "newton", "proximal")
 

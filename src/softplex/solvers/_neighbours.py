@@ -20,13 +20,9 @@ from softplex.solvers._contrasts import contrast_preconditioner, evaluations_wor
 from softplex.solvers._metric import Metric
 from softplex.solvers._pairs import evaluations_worth_pairs, pairwise_preconditioner
 from softplex.solvers._preconditioner import Preconditioner, make_basis, renewed_preconditioner
+from softplex.solvers._problem import PreparedRidge, RidgeProblem, default_start
 from softplex.solvers._result import Iteration, Solution
-from softplex.solvers._ridge import (
-    PreparedRidge,
-    RidgeProblem,
-    _default_start,
-    solve_prepared,
-)
+from softplex.solvers._ridge import solve_prepared
 
 # Evaluations that a factor for all pairs of classes may cost: it saves some in every fold.
 _WORTH_PAIRS = 60
@@ -75,7 +71,7 @@ class NeighbouringFits:
 
     def _fit_whole(self, C: float, tol: float, report: Callable[[Iteration], None]) -> _Whole:
         prepared = self._prepared.weighted(C * self._problem.targets.weight)
-        start = self._whole.start if self._whole else _default_start(self._problem)
+        start = self._whole.start if self._whole else default_start(self._problem)
         metric = None if self._newton else Metric(prepared.working)
         solution = solve_prepared(
             prepared, metric, tol=tol, max_iter=self._max_iter, start=start, report=report

@@ -8,6 +8,13 @@ As :math:`diag(p) - p p^T = \sum_{a<b} p_a p_b\, (e_a - e_b)(e_a - e_b)^T`, the 
 Most rows waver between two or three classes, so the rows that hold nearly all of a pair's weight
 are few, and all pairs together cost a few Gram matrices where the plain sum costs k (k + 1) / 2.
 
+A row that is far on the wrong side has a gradient near 1 and hardly any curvature, so a Newton step
+may throw it, and with it the fit, out of all measure. Between its own class and one that leads it
+by :math:`\xi > 3` nats, :math:`(p_a + p_b)^2 \tanh(\xi / 2) / (2 \xi)` takes the place of
+:math:`p_a p_b`: the quadratic that lies above the loss all the way to the mirrored lead (Jaakkola
+and Jordan 2000, "Bayesian parameter estimation via variational methods", equation 10). On nearly
+free columns of badly scaled pixels it saves half of the steps.
+
 The last class is the reference: for gradients that sum to zero over the classes, the block without
 it, whose penalty is :math:`\rho\,(\delta_{ab} - 1/k)`, has the same inverse.
 """
@@ -15,20 +22,24 @@ it, whose penalty is :math:`\rho\,(\delta_{ab} - 1/k)`, has the same inverse.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from softplex.objective import RidgeObjective
-from softplex.solvers._cholesky import cholesky_in_place
+from softplex.solvers._cholesky import cholesky_in_place, mirror_lower
 from softplex.solvers._contrasts import bulk
 from softplex.solvers._preconditioner import THIN, Preconditioner
-from softplex.streaming import DenseFeatures, self_product
+from softplex.streaming import DenseFeatures, Targets, self_product
 
 # Entries of the factor; 60 million take 240 MB.
 _MAX_NUMBERS = 60_000_000
 _ROWS = 16_384
-_JITTER = 1e-6
+# What is added to a unit diagonal; near the rounding of float32 a matrix may need more.
+_JITTERS = (1e-6, 1e-5, 1e-4)
+# A row is lost when another class than its own leads it by this many nats.
+_LOST = 3.0
 # Up to this many features all pairs go through one product, in blocks of so many numbers.
 _NARROW = 48
 _NUMBERS_AT_ONCE = 1 << 19
@@ -51,8 +62,7 @@ def pairwise_preconditioner(objective: RidgeObjective, theta: Tensor) -> Precond
     hessian = _hessian(objective, theta)
     unit = hessian.diagonal().clamp_min(torch.finfo(torch.float32).tiny).rsqrt()
     hessian.mul_(unit[:, None]).mul_(unit)
-    hessian.diagonal().add_(_JITTER)
-    lower = cholesky_in_place(hessian)
+    lower = _factor(hessian)
     if lower is None:
         return None
     width = theta.shape[1]
@@ -69,6 +79,18 @@ def pairwise_preconditioner(objective: RidgeObjective, theta: Tensor) -> Precond
     return Preconditioner(apply, smallest_scale=0.0)
 
 
+def _factor(matrix: Tensor) -> Tensor | None:
+    """The lower factor in the place of a matrix of unit diagonal, with as little jitter as goes."""
+    mirror_lower(matrix)
+    for jitter in _JITTERS:
+        matrix.diagonal().fill_(1.0 + jitter)
+        lower = cholesky_in_place(matrix)
+        if lower is not None:
+            return lower
+        mirror_lower(matrix.mT)
+    return None
+
+
 def _hessian(objective: RidgeObjective, theta: Tensor) -> Tensor:
     """The lower triangle without the last class, ``((k - 1) (d + 1),) * 2`` in float32."""
     k, width = theta.shape
@@ -80,24 +102,66 @@ def _hessian(objective: RidgeObjective, theta: Tensor) -> Tensor:
 
 def _blocks(
     objective: RidgeObjective, theta: Tensor, at_once: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Give probabilities ``(k, rows)``, row weights and extended rows ``(rows, d + 1)``."""
+) -> Iterator[tuple[_Curvature, Tensor]]:
+    """Give what curves the rows of a block, and the rows, extended, ``(rows, d + 1)``."""
     weight, bias = (part.to(objective.features.dtype) for part in objective.user_parameters(theta))
     for start in range(0, objective.features.n, at_once):
         rows = slice(start, min(start + at_once, objective.features.n))
-        p = torch.softmax(objective.features.scores(rows, weight, bias), 0)
+        scores = objective.features.scores(rows, weight, bias)
         block = torch.nn.functional.pad(objective.inner_block(rows), (0, 1), value=1.0)
-        yield p, objective.targets.weight[rows], block
+        yield _Curvature.of(scores, objective.targets, rows), block
+
+
+@dataclass(frozen=True)
+class _Curvature:
+    """The curvature of some rows along the pairs of classes.
+
+    Parameters
+    ----------
+    p : tensor (k, rows)
+        Probabilities.
+    own : tensor (k, rows) or None
+        One at the class of a row; None for soft targets.
+    more : tensor (k, rows) or None
+        What a lost row has more than p_a p_b between its own class and another.
+    weight : tensor (rows,)
+        Row weights.
+    """
+
+    p: Tensor
+    own: Tensor | None
+    more: Tensor | None
+    weight: Tensor
+
+    @classmethod
+    def of(cls, scores: Tensor, targets: Targets, rows: slice) -> _Curvature:
+        p, weight = torch.softmax(scores, 0), targets.weight[rows].to(scores.dtype)
+        if targets.values.ndim == 2:
+            return cls(p, None, None, weight)
+        y = targets.values[rows][None]
+        lead = scores - scores.gather(0, y)
+        far = lead.clamp_min(_LOST)
+        secant = (p + p.gather(0, y)).square_() * torch.tanh(0.5 * far) / (2.0 * far)
+        more = torch.where(lead > _LOST, secant - p * p.gather(0, y), 0.0).clamp_min_(0.0)
+        return cls(p, torch.zeros_like(p).scatter_(0, y, 1.0), more, weight)
+
+    def between(self, a: Tensor | int, b: Tensor | int) -> Tensor:
+        """That of pairs of classes, ``(rows,)`` or ``(pairs, rows)``."""
+        curvature = self.p[a] * self.p[b]
+        if self.own is not None and self.more is not None:
+            curvature += self.own[a] * self.more[b]
+            curvature += self.own[b] * self.more[a]
+        return curvature.mul_(self.weight)
 
 
 def _sum_of_wide(objective: RidgeObjective, theta: Tensor) -> Tensor:
     """A Gram matrix a pair, of the rows that hold nearly all of its weight."""
     k, width = theta.shape
     out = torch.zeros(k - 1, width, k - 1, width, dtype=torch.float32, device=theta.device)
-    for p, row_weight, block in _blocks(objective, theta, _ROWS):
+    for curvature, block in _blocks(objective, theta, _ROWS):
         for a in range(1, k):
             for b in range(a):
-                gram = _weighted_gram(block, bulk(p[a] * p[b] * row_weight))
+                gram = _weighted_gram(block, bulk(curvature.between(a, b).to(torch.float64)))
                 _add_pair(out, a, b, gram.to(out.dtype))
     return out
 
@@ -109,9 +173,8 @@ def _sum_of_narrow(objective: RidgeObjective, theta: Tensor) -> Tensor:
     i, j = torch.tril_indices(width, width, device=theta.device)
     sums = torch.zeros(len(a), len(i), dtype=torch.float32, device=theta.device)
     at_once = max(256, _NUMBERS_AT_ONCE // (len(a) + len(i)))
-    for p, row_weight, block in _blocks(objective, theta, at_once):
-        weights = p[a] * p[b] * row_weight.to(p.dtype)
-        sums += (weights @ (block[:, i] * block[:, j])).to(sums.dtype)
+    for curvature, block in _blocks(objective, theta, at_once):
+        sums += (curvature.between(a, b) @ (block[:, i] * block[:, j])).to(sums.dtype)
     grams = torch.zeros(len(a), width, width, dtype=sums.dtype, device=theta.device)
     grams[:, i, j], grams[:, j, i] = sums, sums
     pairs = torch.zeros(k, k, width, width, dtype=sums.dtype, device=theta.device)

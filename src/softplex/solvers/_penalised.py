@@ -20,19 +20,19 @@ from softplex.objective import (
     least_change,
 )
 from softplex.penalties import PenaltyParts
+from softplex.solvers._certification import certify
 from softplex.solvers._kinked import KinkedObjective
 from softplex.solvers._kinked_model import KinkedModel
+from softplex.solvers._problem import (
+    RidgeProblem,
+    default_start,
+    precise_objective,
+    working_objective,
+)
 from softplex.solvers._proximal import KinkedRun
 from softplex.solvers._reduced_newton import ReducedNewton
 from softplex.solvers._result import Iteration, Solution
-from softplex.solvers._ridge import (
-    RidgeProblem,
-    _certify,
-    _default_start,
-    _precise_objective,
-    _working_objective,
-    solve_ridge,
-)
+from softplex.solvers._ridge import solve_ridge
 from softplex.streaming import score_blocks
 
 # Iterations of a fit without a penalty after which a separation of the classes is looked for.
@@ -83,7 +83,7 @@ def solve_penalised(
     def solve(limit: int, begin: tuple[Tensor, Tensor] | None) -> Solution:
         if penalty.is_smooth:
             return solve_ridge(problem, tol=tol, max_iter=limit, start=begin, report=report)
-        return _solve_kinked(problem, penalty, tol, limit, begin or _default_start(problem), report)
+        return _solve_kinked(problem, penalty, tol, limit, begin or default_start(problem), report)
 
     if not bool(penalty.unpenalised.any()):
         return solve(max_iter, start)
@@ -169,7 +169,7 @@ def _is_extreme(problem: RidgeProblem, solution: Solution) -> bool:
 def _separation(problem: RidgeProblem, penalty: PenaltyParts, solution: Solution) -> Separation:
     if problem.loss.smoothing > 0.0:  # every class then has mass in every row
         return Separation(Overlap.OVERLAPPING)
-    coordinates = _precise_objective(problem).coordinates
+    coordinates = precise_objective(problem).coordinates
     weight, bias = solution.weight, solution.bias
     if len(weight) < problem.targets.n_classes:
         weight = torch.cat([torch.zeros_like(weight), weight])
@@ -194,8 +194,8 @@ def _solve_kinked(
     start: tuple[Tensor, Tensor],
     report: Callable[[Iteration], None],
 ) -> Solution:
-    precise = _precise_objective(problem)
-    working = _working_objective(problem, precise)
+    precise = precise_objective(problem)
+    working = working_objective(problem, precise)
     scaled = penalty.with_scaled_columns(precise.coordinates.scale)
     run = KinkedRun(
         KinkedObjective(working, scaled),
@@ -210,7 +210,7 @@ def _solve_kinked(
     for _ in range(_STAGES):
         point, status = run.minimise(theta, target)
         theta = _centred_where_free(point.theta, penalty)
-        certificate = _certify(precise, theta, status, tol, penalty)
+        certificate = certify(precise, theta, status, tol, penalty)
         if certificate.relative_gap <= tol or status in (Status.INTERRUPTED, Status.MAX_ITER):
             break
         if widens:

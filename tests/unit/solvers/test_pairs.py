@@ -25,7 +25,8 @@ Making = Callable[..., tuple[RidgeObjective, Tensor]]
 @pytest.fixture(autouse=True)
 def all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_contrasts, "_BULK", 1.0)
-    monkeypatch.setattr(_pairs, "_JITTER", 1e-9)
+    monkeypatch.setattr(_pairs, "_JITTERS", (1e-9,))
+    monkeypatch.setattr(_pairs, "_LOST", np.inf)
 
 
 def make(
@@ -74,6 +75,66 @@ def test_the_sum_over_pairs_is_the_hessian(
     along = objective.hessian(theta) @ direction.reshape(-1)
     torch.testing.assert_close(along.reshape(gradient.shape), gradient, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(direction.sum(0), torch.zeros(D + 1, dtype=torch.float64))
+
+
+def test_a_lost_row_is_as_curved_as_its_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secant's curvature to the mirrored lead, a bound on the log-odds' loss between the two.
+
+    Jaakkola and Jordan (2000), equation 10: tanh(lead / 2) / (2 lead).
+    """
+    monkeypatch.setattr(_pairs, "_LOST", 3.0)
+    scores = torch.tensor([[0.0, 0.0, 0.0], [8.0, 2.0, -5.0]], dtype=torch.float64)
+    targets = Targets(torch.tensor([0, 0, 0]), torch.tensor([2.0, 1, 1], dtype=torch.float64), 2)
+    got = _pairs._Curvature.of(scores, targets, slice(0, 3)).between(1, 0)
+    p = torch.softmax(scores, 0)
+    expected = p[0] * p[1]
+    expected[0] = 2.0 * np.tanh(4.0) / 16.0
+    torch.testing.assert_close(got, expected)
+    swapped = _pairs._Curvature.of(scores, targets, slice(0, 3)).between(
+        torch.tensor([1, 0]), torch.tensor([0, 1])
+    )
+    torch.testing.assert_close(swapped, expected.expand(2, 3))
+
+
+def test_lost_rows_do_not_throw_a_fit_far_away() -> None:
+    """One row of a rare column of its own, far on the wrong side: the step stays in reach."""
+    objective, theta = make(3)
+    theta = 40.0 * theta
+    theta = theta - theta.mean(0)
+    point = objective(theta)
+    steps = []
+    for lost in (np.inf, 3.0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_pairs, "_LOST", lost)
+            preconditioner = pairwise_preconditioner(objective, theta)
+        assert preconditioner is not None
+        steps.append(preconditioner.apply(point.gradient).norm())
+    assert steps[1] < 0.1 * steps[0]
+
+
+def test_soft_targets_have_no_lost_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pairs, "_LOST", 0.0)
+    scores = torch.tensor([[0.0], [8.0]], dtype=torch.float64)
+    one = torch.ones(1, dtype=torch.float64)
+    targets = Targets(torch.tensor([[1.0, 0.0]]), one, 2)
+    p = torch.softmax(scores, 0)
+    got = _pairs._Curvature.of(scores, targets, slice(0, 1)).between(1, 0)
+    torch.testing.assert_close(got, p[0] * p[1])
+
+
+def test_a_matrix_that_rounding_spoilt_gets_more_jitter() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.nn.functional.normalize(torch.randn(60, 20, generator=generator), dim=1)
+    matrix = rows @ rows.T - 3e-6 * torch.eye(60)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_pairs, "_JITTERS", (-1e-3, 1e-5))
+        lower = _pairs._factor(matrix.tril())
+        assert lower is not None
+        torch.testing.assert_close(
+            (lower.tril() @ lower.tril().T), rows @ rows.T, atol=3e-5, rtol=0
+        )
+        patch.setattr(_pairs, "_JITTERS", (-1e-3,))
+        assert _pairs._factor(matrix.tril()) is None
 
 
 def test_the_coordinates_of_the_data_do_not_matter() -> None:
