@@ -25,6 +25,7 @@ _checks
 _labels
 _text
 _templates
+_threads
 _arrays
 _tensors
 _scored

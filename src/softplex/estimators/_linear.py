@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from softplex._arrays import as_device, to_numpy, to_tensor
 from softplex._labels import EncodedTargets, class_weights, row_weights
+from softplex._threads import threads_for
 from softplex.estimators._inputs import TrainingData, read_features, read_training_data
 from softplex.exceptions import GapNotReached, InvalidInput, SoftplexWarning
 from softplex.objective import Certificate, Status
@@ -63,7 +64,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mis
         )
         weight = row_weights(data.targets, per_class, data.sample_weight)
         present = self._fittable_classes(data.targets, weight)
-        solution = self._solve(data, weight, present)
+        with threads_for(data.X.shape[0] * data.X.shape[1] * int(present.sum())):
+            solution = self._solve(data, weight, present)
         self._keep(solution, data.targets.classes, present)
         self._warn()
         return self

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from softplex._checks import check_choice, check_number
 from softplex._labels import EncodedTargets, class_weights, encode_labels, row_weights
+from softplex._threads import threads_for
 from softplex.estimators._fold_fits import FoldFits
 from softplex.estimators._folds import make_folds
 from softplex.estimators._inputs import read_features, read_labels, read_sample_weight
@@ -183,25 +184,27 @@ class SoftmaxClassifierCV(SoftmaxClassifier):
         self.Cs_ = self._grid(float(weight.sum()))
         measure = make_measure(self.scoring, labels, weight, is_weighted=sample_weight is not None)
         trained = row_weights(targets, per_class, weight)
-        fits = FoldFits(features, targets, trained, folds, settings)
-        walk = walk_path(
-            fits,
-            self.Cs_,
-            measure,
-            self._fold_weights(fits, weight),
-            tol=self.path_tol,
-            early_stopping=bool(self.early_stopping),
-            verbose=self.verbose,
-        )
-        self.path_ = walk.path(measure.name, self.rule)
-        self.C_ = float(self.Cs_[self.path_.chosen_index])
-        _warn_of_gaps(self.path_, self.path_tol)
-        solution = self._fit_all(fits) if self.store_coefficients else None
-        if self.refit:
-            start = _mean_start(fits, walk)
-            solution = solution or fits.fit(None, self.C_, self.tol, start)
-            self._keep(solution, targets.classes, fits.present(None))
-            self._warn()
+        work = features.shape[0] * features.shape[1] * len(targets.classes)
+        with threads_for(work):
+            fits = FoldFits(features, targets, trained, folds, settings)
+            walk = walk_path(
+                fits,
+                self.Cs_,
+                measure,
+                self._fold_weights(fits, weight),
+                tol=self.path_tol,
+                early_stopping=bool(self.early_stopping),
+                verbose=self.verbose,
+            )
+            self.path_ = walk.path(measure.name, self.rule)
+            self.C_ = float(self.Cs_[self.path_.chosen_index])
+            _warn_of_gaps(self.path_, self.path_tol)
+            solution = self._fit_all(fits) if self.store_coefficients else None
+            if self.refit:
+                start = _mean_start(fits, walk)
+                solution = solution or fits.fit(None, self.C_, self.tol, start)
+                self._keep(solution, targets.classes, fits.present(None))
+                self._warn()
         return self
 
     def _settings(self) -> SoftmaxClassifier:

@@ -16,7 +16,7 @@ from softplex import SoftmaxClassifier
 from softplex.exceptions import GapNotReached
 from softplex.losses import smoothing_line
 from softplex.objective import Status, _dual
-from softplex.solvers import _ridge
+from softplex.solvers import _problem
 
 STYLES = ("plain", "scaled", "offset", "duplicated", "rounded", "separable")
 # Rounding of the two primal values that are compared, relative to them.
@@ -83,9 +83,9 @@ def problem_and_optimum(seed: int, style: str) -> tuple[dict[str, Any], float]:
 @pytest.fixture(params=["newton", "lbfgs", "float32 then float64"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param != "newton":
-        monkeypatch.setattr(_ridge, "_NEWTON_SIZE", 0)
+        monkeypatch.setattr(_problem, "_NEWTON_SIZE", 0)
     if request.param == "float32 then float64":
-        monkeypatch.setattr(_ridge, "_SMALL", 0)
+        monkeypatch.setattr(_problem, "_SMALL", 0)
     return request.param
 
 
@@ -108,8 +108,8 @@ def test_the_gap_bounds_the_suboptimality(path: str, style: str, block: int) -> 
     """18 x 12 problems, on each path of the solver, stopped at random."""
     rng = np.random.default_rng(block)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_ridge, "_NEWTON_SIZE", 1500)
-        patch.setattr(_ridge, "_SMALL", 3_000_000)
+        patch.setattr(_problem, "_NEWTON_SIZE", 1500)
+        patch.setattr(_problem, "_SMALL", 3_000_000)
         problems = [problem_and_optimum(seed, style) for seed in range(12 * block, 12 * block + 12)]
     for problem, optimum in problems:
         stopped = fit(problem, max_iter=int(rng.integers(0, 9)), tol=1e-12)

@@ -14,7 +14,7 @@ from sklearn.preprocessing import scale
 from softplex import SoftmaxClassifier
 from softplex.exceptions import GapNotReached, SoftplexWarning
 from softplex.objective import RidgeObjective, Status
-from softplex.solvers import _ridge
+from softplex.solvers import _problem
 from softplex.solvers._newton_compact import CompactObjective
 
 X, Y = load_iris(return_X_y=True)
@@ -23,9 +23,9 @@ X, Y = load_iris(return_X_y=True)
 @pytest.fixture(params=["newton", "lbfgs", "float32 then float64"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param != "newton":
-        monkeypatch.setattr(_ridge, "_NEWTON_SIZE", 0)
+        monkeypatch.setattr(_problem, "_NEWTON_SIZE", 0)
     if request.param == "float32 then float64":
-        monkeypatch.setattr(_ridge, "_SMALL", 0)
+        monkeypatch.setattr(_problem, "_SMALL", 0)
     return request.param
 
 

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.datasets import load_iris
 
 from softplex import SoftmaxClassifier
-from softplex.solvers import _ridge
+from softplex.solvers import _problem
 from softplex.streaming import _features
 
 TOL = 1e-13
@@ -122,7 +122,7 @@ def test_the_units_of_all_columns_trade_with_c(
 ) -> None:
     X, y = data
     if path == "lbfgs":
-        monkeypatch.setattr(_ridge, "_NEWTON_SIZE", 0)
+        monkeypatch.setattr(_problem, "_NEWTON_SIZE", 0)
     plain = fit(X, y, tol=1e-10)
     scaled = fit(X * size, y, C=1 / size**2, tol=1e-10)
     # The penalty counts for size^-2 times as much against C times the loss: the same trade.
@@ -210,7 +210,7 @@ def test_soft_targets_carry_class_weights(data: Data) -> None:
 def test_a_class_without_mass(fit_intercept: bool, path: str, monkeypatch) -> None:
     """With an intercept its probability is 0; without, the optimum is finite and soon found."""
     if path == "lbfgs":
-        monkeypatch.setattr(_ridge, "_NEWTON_SIZE", 0)
+        monkeypatch.setattr(_problem, "_NEWTON_SIZE", 0)
     X, y = load_iris(return_X_y=True)
     q = np.zeros((150, 4))
     q[np.arange(150), np.array([0, 1, 3])[y]] = 1.0
@@ -242,7 +242,7 @@ def test_the_size_of_the_blocks_does_not_matter(
 ) -> None:
     X, y = data
     if path == "lbfgs":
-        monkeypatch.setattr(_ridge, "_NEWTON_SIZE", 0)
+        monkeypatch.setattr(_problem, "_NEWTON_SIZE", 0)
     whole, csr = fit(X, y, tol=1e-10), fit(sparse.csr_matrix(X), y, tol=1e-10)
     monkeypatch.setattr(_features, "_MIN_ROWS", 7)
     monkeypatch.setattr(_features, "_MAX_ROWS", 7)

@@ -14,7 +14,7 @@ from sklearn.preprocessing import scale
 
 from softplex import SoftmaxClassifier
 from softplex.objective import Status
-from softplex.solvers import _ridge
+from softplex.solvers import _problem
 
 Data = tuple[np.ndarray, np.ndarray]
 
@@ -59,9 +59,9 @@ def assert_same_coefficients(model, expected, rel: float = 1e-5) -> None:
 @pytest.fixture(params=["newton", "lbfgs", "float32 then float64"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param != "newton":
-        monkeypatch.setattr(_ridge, "_NEWTON_SIZE", 0)
+        monkeypatch.setattr(_problem, "_NEWTON_SIZE", 0)
     if request.param == "float32 then float64":
-        monkeypatch.setattr(_ridge, "_SMALL", 0)
+        monkeypatch.setattr(_problem, "_SMALL", 0)
     return request.param
 
 
@@ -125,8 +125,8 @@ def test_two_classes_with_weights() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", None])
 def test_a_dtype_may_be_asked_for(monkeypatch: pytest.MonkeyPatch, dtype: str | None) -> None:
-    monkeypatch.setattr(_ridge, "_NEWTON_SIZE", 0)
-    monkeypatch.setattr(_ridge, "_SMALL", 0)
+    monkeypatch.setattr(_problem, "_NEWTON_SIZE", 0)
+    monkeypatch.setattr(_problem, "_SMALL", 0)
     X, y = load("wine")
     model = SoftmaxClassifier(tol=1e-4, dtype=dtype).fit(X, y)
     assert model.certificate_.relative_gap <= 1e-4
