@@ -38,8 +38,9 @@ def check_number(
     open_low: bool = False,
     open_high: bool = False,
     integer: bool = False,
+    besides: str = "",
 ) -> None:
-    """Refuse what is no finite number, or lies outside the interval."""
+    """Refuse what is no finite number, or lies outside the interval; say what goes besides."""
     kind = numbers.Integral if integer else numbers.Real
     number = isinstance(value, kind) and not isinstance(value, bool | np.bool_)
     if number and math.isfinite(value):
@@ -50,7 +51,7 @@ def check_number(
     left = "(" if open_low or low == -math.inf else "["
     interval = f"{left}{low:g}, {high:g}{')' if open_high or high == math.inf else ']'}"
     what = "a whole number" if integer else "a finite number"
-    raise InvalidInput(f"{name} must be {what} in {interval}, but got {value!r}.")
+    raise InvalidInput(f"{name} must be {what} in {interval}{besides}, but got {value!r}.")
 
 
 def first_non_finite(X: Any) -> tuple[int, int] | None:

@@ -66,8 +66,8 @@ def compare(
 ) -> None:
     """Train softmax and a hinge on the same rows of TABLE, and compare them on rows neither saw.
 
-    DIR gets report.html, comparison.json, and both models in the folders softmax and hinge, which
-    `softplex predict` takes. The report also holds measured times, which no seed repeats.
+    DIR gets report.html, comparison.json, and a model for `softplex predict` in each of the folders
+    softmax and hinge. The report also holds measured times, which no seed repeats.
     """
     with session(
         json_lines=json_lines, debug=debug, interrupted="nothing was saved", steps=6

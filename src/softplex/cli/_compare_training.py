@@ -102,16 +102,21 @@ def train_pair(
 def _chosen(
     make: Callable[[float], Any], rows: Rows, given: float | None, name: str, screen: Screen
 ) -> tuple[CalibratedClassifier, tuple[tuple[float, float], ...], float]:
-    """Fit at the given C, or at each of some, and keep the least out-of-fold log-loss."""
+    """Fit at the given C, or at each of some, and keep the least out-of-fold log-loss.
+
+    The warnings of the fits that are not kept concern nobody.
+    """
     total = float(len(rows.labels) if rows.weights is None else rows.weights.sum())
     values = np.geomspace(_LEAST, _MOST, _DECADES) / total if given is None else [given]
     kept: tuple[CalibratedClassifier, float] | None = None
+    said: list[warnings.WarningMessage] = []
     tried: list[tuple[float, float]] = []
     worse = 0
     for C in map(float, values):
         screen.progress(f"training and calibrating {name}, C = {C:.4g}")
         begun = time.perf_counter()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
             # Said of the chosen one alone, with its name: see Side.caution.
             warnings.simplefilter("ignore", CalibrationWarning)
             fitted = CalibratedClassifier(make(C), cv=n_folds(rows)).fit(
@@ -121,8 +126,10 @@ def _chosen(
         tried.append((C, fitted.log_loss_))
         worse = worse + 1 if kept and fitted.log_loss_ > _WORSE * kept[0].log_loss_ else 0
         if kept is None or fitted.log_loss_ < kept[0].log_loss_:
-            kept = fitted, seconds
+            kept, said = (fitted, seconds), heard
         if worse == _IN_A_ROW:
             break
+    for one in said:
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     assert kept is not None
     return kept[0], tuple(tried), kept[1]

@@ -65,8 +65,9 @@ def read_training_data(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Tr
         X, weight = X[counts], weight[counts]
         targets = _without_rows(targets, counts)
     if len(targets.classes) < 2:
+        (only,) = targets.classes.tolist()
         raise InvalidInput(
-            f"{who} needs at least two classes, but y holds one class: {targets.classes[0]!r}. "
+            f"{who} needs at least two classes, but y holds one class: {only!r}. "
             "Check the label column, or the rows that were left in."
         )
     return TrainingData(X, targets, weight)

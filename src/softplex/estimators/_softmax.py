@@ -171,7 +171,8 @@ class SoftmaxClassifier(LinearClassifier):
 
     def _check_arguments(self) -> None:
         if not self._has_no_penalty():
-            check_number("C", self.C, low=0.0, open_low=True)
+            none = ", or inf for no penalty"
+            check_number("C", self.C, low=0.0, open_low=True, besides=none)
         check_number("l1_ratio", self.l1_ratio, low=0.0, high=1.0)
         self._check_penalty()
         check_number("tol", self.tol, low=0.0, open_low=True)

@@ -173,7 +173,10 @@ def _known(value: Any, path: str) -> str:
 def _refusal(value: Any, path: str) -> InvalidInput:
     kind = type(value)
     detail = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
+    generators = np.random.RandomState, np.random.Generator, torch.Generator
+    way_out = " Give a whole number as random_state." if isinstance(value, generators) else ""
     return InvalidInput(
         f"softplex.save cannot write {path}: it is a {kind.__module__}.{kind.__qualname__}"
-        f"{detail}. A saved model holds numbers, text, arrays, and softplex or scikit-learn objects"
+        f"{detail}. A saved model holds numbers, text, arrays, and softplex or scikit-learn "
+        f"objects.{way_out}"
     )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import softplex
+from softplex.cli import _compare_training
 from softplex.cli._compare import HingeLoss
 from softplex.cli._compare_artifacts import hinge_name
 from softplex.data import read_table
 from softplex.estimators import SVMClassifier
-from softplex.exceptions import InvalidInput
+from softplex.exceptions import GapNotReached, InvalidInput
 
 
 def compare(run, table: object, out: Path, *options: object) -> dict:
@@ -177,3 +180,31 @@ def test_a_folder_is_replaced_only_by_force_and_only_if_it_is_a_comparison(
     result = run("compare", "iris", "--out", fitted, "--force")
     assert result.exit_code == 2
     assert "no softplex comparison.json" in result.stderr
+
+
+class _Noisy:
+    """Calibrated at C = 10 best of all; its fit says which C it is at."""
+
+    def __init__(self, C: float, cv: object) -> None:
+        self.C = C
+
+    def fit(self, *_: object) -> _Noisy:
+        warnings.warn(f"a fit at C = {self.C:g}", GapNotReached, stacklevel=2)
+        self.log_loss_ = abs(np.log10(self.C) - 1.0) + 1.0
+        return self
+
+
+class _Silent:
+    def progress(self, text: str) -> None:
+        pass
+
+
+def test_only_the_kept_fit_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_compare_training, "CalibratedClassifier", _Noisy)
+    monkeypatch.setattr(_compare_training, "n_folds", lambda _: 2)
+    rows = SimpleNamespace(X=None, labels=np.zeros(1), weights=None, groups=None)
+    with pytest.warns(GapNotReached) as heard:
+        kept, tried, _ = _compare_training._chosen(float, rows, None, "softmax", _Silent())
+    assert kept.C == 10.0
+    assert [f"{C:g}" for C, _ in tried] == ["1", "10", "100", "1000"]
+    assert [str(one.message) for one in heard] == ["a fit at C = 10"]

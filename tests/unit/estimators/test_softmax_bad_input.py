@@ -24,7 +24,7 @@ def refuse(message: str, features=X, y=Y, sample_weight=None, error=InvalidInput
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"C": 0}, r"C must be a finite number in \(0, inf\), but got 0"),
+        ({"C": 0}, r"C must be a finite number in \(0, inf\), or inf for no penalty, but got 0"),
         ({"C": -1.0}, "C must be a finite number"),
         ({"C": float("nan")}, "C must be a finite number"),
         ({"l1_ratio": 1.5}, r"l1_ratio must be a finite number in \[0, 1\], but got 1.5"),
@@ -101,8 +101,8 @@ def test_features_of_the_wrong_form(features, message: str) -> None:
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.zeros(150), "at least two classes, but y holds one class"),
-        (["only"] * 150, "at least two classes, but y holds one class"),
+        (np.zeros(150), r"at least two classes, but y holds one class: 0\.0\."),
+        (["only"] * 150, "at least two classes, but y holds one class: 'only'"),
         (Y[:100], "needs one target a row"),
         (None, "y is None"),
         ([], "needs one target a row|0 sample|at least"),

@@ -156,6 +156,12 @@ def test_what_needs_code_is_refused(value: object) -> None:
         encode({"deep": value})
 
 
+@pytest.mark.parametrize("value", [np.random.default_rng(0), np.random.RandomState(0)])
+def test_the_refusal_of_a_generator_names_the_way_out(value: object) -> None:
+    with pytest.raises(InvalidInput, match="whole number as random_state"):
+        encode({"random_state": value})
+
+
 def test_untrusted_scikit_learn_parts_are_refused() -> None:
     with pytest.raises(InvalidInput, match="trust"):
         encode(TfidfVectorizer(tokenizer=str.split))
