@@ -70,21 +70,36 @@ class CrossEntropy:
         # The slope is 0 or less where eps is large, and an absent target has an infinite loss.
         return torch.where(torch.isinf(surprise) & (mixed != math.inf), surprise, mixed)
 
-    def value_and_score_gradient(
-        self, scores: Tensor, targets: Tensor, *, overwrite: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        """Give the loss of each row ``(n,)`` and its gradient in the scores ``(n, k)``.
-
-        ``overwrite=True`` writes the gradient over the scores, which must then be finite. Its
-        passes are elementwise or reductions and follow the memory order of the scores, so a
-        transposed view costs nothing extra.
-        """
-        if overwrite:
-            return self._overwrite(scores, targets)
+    def value_and_score_gradient(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the loss of each row ``(n,)`` and its gradient in the scores ``(n, k)``."""
         probabilities = torch.softmax(scores, 1)
         present = scores > -math.inf
         values = self.per_example(scores, targets)
         return values, probabilities.sub_(self._smoothed(one_hot(targets, scores), present))
+
+    def overwrite_by_gradient(
+        self, scores: Tensor, targets: Tensor, row_weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Give the loss of each row ``(n,)``, and over the scores its gradient times its weight.
+
+        The scores ``(n, k)`` must be finite. All passes are elementwise or reductions and follow
+        the memory order of the scores, so a transposed view costs nothing extra.
+        """
+        slope, floor = smoothing_line(self.smoothing, self.smoothing_kind, scores.shape[1])
+        weight = row_weight.to(scores.dtype)[:, None]
+        shifted = scores.sub_(scores.amax(1, keepdim=True))
+        linear = _expected_score(shifted, targets).mul_(slope)
+        if floor:
+            linear.add_(shifted.sum(1), alpha=floor)
+        exponentials = shifted.exp_()
+        total = exponentials.sum(1, keepdim=True)
+        values = total.log().squeeze(1).sub_(linear)
+        gradient = exponentials.mul_(weight / total)
+        if floor:
+            gradient.sub_(weight, alpha=floor)
+        if targets.ndim == 2:
+            return values, gradient.addcmul_(targets, weight, value=-slope)
+        return values, gradient.scatter_add_(1, targets[:, None], -slope * weight)
 
     def smoothed(self, targets: Tensor, n_classes: int, dtype: torch.dtype) -> Tensor:
         """Give the smoothed targets as rows on the simplex, ``(n, k)``."""
@@ -101,20 +116,6 @@ class CrossEntropy:
         slope, floor = smoothing_lines(self.smoothing, self.smoothing_kind, n_present)
         return slope[:, None] * targets + torch.where(present, floor[:, None], 0.0)
 
-    def _overwrite(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        slope, floor = smoothing_line(self.smoothing, self.smoothing_kind, scores.shape[1])
-        shifted = scores.sub_(scores.amax(1, keepdim=True))
-        linear = _expected_score(shifted, targets).mul_(slope)
-        if floor:
-            linear.add_(shifted.sum(1), alpha=floor)
-        exponentials = shifted.exp_()
-        total = exponentials.sum(1, keepdim=True)
-        values = total.log().squeeze(1).sub_(linear)
-        gradient = exponentials.div_(total)
-        if floor:
-            gradient.sub_(floor)
-        return values, _subtract_target(gradient, targets, slope)
-
 
 def _surprise(logarithms: Tensor, targets: Tensor) -> Tensor:
     """Minus the sum of q_j log p_j, with 0 log 0 = 0."""
@@ -128,10 +129,3 @@ def _expected_score(scores: Tensor, targets: Tensor) -> Tensor:
     if targets.ndim == 2:
         return (targets * scores).sum(1)
     return gather_target(scores, targets)
-
-
-def _subtract_target(gradient: Tensor, targets: Tensor, slope: float) -> Tensor:
-    if targets.ndim == 2:
-        return gradient.sub_(targets, alpha=slope)
-    amount = torch.full_like(targets, -slope, dtype=gradient.dtype)[:, None]
-    return gradient.scatter_add_(1, targets[:, None], amount)

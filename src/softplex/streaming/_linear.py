@@ -111,12 +111,12 @@ def linear_loss_and_gradient(
     sums = _ProductSum(features, len(weight))
     bias_gradient = torch.zeros(len(weight), dtype=torch.float64, device=features.device)
     for rows, scores in score_blocks(features, weight, bias, targets.n_classes):
-        values, gradient = loss.value_and_score_gradient(
-            scores, targets.block(rows, features.dtype), overwrite=True
-        )
         row_weight = targets.weight[rows]
+        values, gradient = loss.overwrite_by_gradient(
+            scores, targets.block(rows, features.dtype), row_weight
+        )
         value += float(torch.dot(values.to(torch.float64), row_weight))
-        weighted = gradient.mul_(row_weight[:, None].to(features.dtype)).T[first:]
+        weighted = gradient.T[first:]
         sums.add(rows, weighted)
         bias_gradient += weighted.sum(1)  # a block has few rows
     return value, sums.total(), bias_gradient

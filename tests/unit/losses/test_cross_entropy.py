@@ -87,24 +87,19 @@ def test_the_gradient_is_that_of_the_value(scores, indices, soft, kind, smoothin
         torch.testing.assert_close(gradient.sum(1), torch.zeros(8).double(), rtol=0, atol=1e-14)
 
 
-def test_overwriting_is_only_done_when_asked(scores, indices) -> None:
-    before = scores.clone()
-    kept = CrossEntropy(0.1).value_and_score_gradient(scores, indices)
-    assert torch.equal(scores, before)
-    over = CrossEntropy(0.1).value_and_score_gradient(scores, indices, overwrite=True)
-    for one, other in zip(kept, over, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-13, atol=1e-15)
-    assert over[1].data_ptr() == scores.data_ptr()
-
-
-def test_class_major_scores_give_the_same(scores, indices) -> None:
-    view = scores.T.contiguous().T
-    for one, other in zip(
-        CrossEntropy(0.1).value_and_score_gradient(scores, indices),
-        CrossEntropy(0.1).value_and_score_gradient(view, indices, overwrite=True),
-        strict=True,
-    ):
-        torch.testing.assert_close(one, other, rtol=1e-14, atol=1e-15)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("is_class_major", [True, False])
+def test_scores_overwritten_by_the_weighted_gradient(
+    scores, indices, soft, smoothing: float, is_class_major: bool
+) -> None:
+    loss, weight = CrossEntropy(smoothing), torch.linspace(0.0, 3.0, 8, dtype=torch.float64)
+    for targets in (indices, soft):
+        values, gradient = loss.value_and_score_gradient(scores, targets)
+        place = scores.T.clone().T if is_class_major else scores.clone()
+        got = loss.overwrite_by_gradient(place, targets, weight)
+        torch.testing.assert_close(got[0], values, rtol=1e-13, atol=1e-15)
+        torch.testing.assert_close(got[1], weight[:, None] * gradient, rtol=1e-13, atol=1e-15)
+        assert got[1].data_ptr() == place.data_ptr()
 
 
 def test_closed_forms() -> None:
