@@ -4,7 +4,7 @@ from softplex.objective._certificate import Certificate, Status
 from softplex.objective._coordinates import Coordinates
 from softplex.objective._dual import certified_gap, least_change
 from softplex.objective._hessian_product import hessian_product, reduced_hessian
-from softplex.objective._hinge import Hinge, HingeDual, HingeResponse, hinge_direction
+from softplex.objective._hinge import HingeDual, HingeResponse, hinge_direction
 from softplex.objective._hinge_certificate import certified_hinge_gap
 from softplex.objective._quick_gap import quick_gap
 from softplex.objective._ridge import Point, RidgeObjective
@@ -13,7 +13,6 @@ from softplex.objective._separation import Overlap, Separation, find_separation
 __all__ = [
     "Certificate",
     "Coordinates",
-    "Hinge",
     "HingeDual",
     "HingeResponse",
     "Overlap",

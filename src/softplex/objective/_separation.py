@@ -133,8 +133,8 @@ def find_separation(
     ----------
     X : array or CSR matrix (n, d)
         Features.
-    values : array (n,) of class indices, or (n, k) of probabilities
-        Targets before smoothing.
+    values : array (n,) or (n, k)
+        Targets before smoothing: class indices, or probabilities of the classes.
     k : int
         Number of classes.
     free : boolean array (d,)

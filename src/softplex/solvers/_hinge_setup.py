@@ -17,7 +17,8 @@ from torch import Tensor
 
 from softplex._arrays import to_numpy, to_tensor
 from softplex.exceptions import InvalidInput
-from softplex.objective import Hinge, HingeDual
+from softplex.losses import CrammerSinger, WestonWatkins
+from softplex.objective import HingeDual
 from softplex.solvers._hinge_kernel import GramStore, KernelStore
 from softplex.solvers._hinge_rows import HingeRows
 from softplex.solvers._hinge_state import HingeData
@@ -51,7 +52,7 @@ class HingeProblem:
 
     X: Any
     targets: Targets
-    loss: Hinge
+    loss: WestonWatkins | CrammerSinger
     fit_intercept: bool
     n_columns: int
     dtype: torch.dtype | None
