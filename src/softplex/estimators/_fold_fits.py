@@ -120,7 +120,7 @@ class FoldFits:
 
     @cached_property
     def _neighbours(self) -> NeighbouringFits | None:
-        """Fits that share their work: for folds of the same classes and quadratic penalties."""
+        """Fits that share their work, for folds of the same classes and quadratic penalties."""
         whole = self._whole
         alike = all(bool((part.present == whole.present).all()) for part in self._parts)
         penalty = self._settings._chosen_penalty().parts(self.X.shape[1]).to(self._device)

@@ -196,12 +196,12 @@ class SVMClassifier(LinearClassifier):
 
     @property
     def predict_proba(self) -> NoReturn:
-        """Refuse: hinge scores are no probabilities."""
+        """Refused, for hinge scores are no probabilities."""
         raise AttributeError(_NO_PROBABILITIES.format(who=type(self).__name__))
 
     @property
     def predict_log_proba(self) -> NoReturn:
-        """Refuse: hinge scores are no probabilities."""
+        """Refused, for hinge scores are no probabilities."""
         raise AttributeError(_NO_PROBABILITIES.format(who=type(self).__name__))
 
     def _check_arguments(self) -> None:

@@ -41,11 +41,11 @@ class Design:
     rows : Rows
     model : LinearModel
     basis : tensor (d, d)
-        B.
+        The basis B.
     inverse : tensor (d, d)
-        B^-1.
+        Its inverse.
     shift : tensor (d,)
-        m.
+        The shift m.
     """
 
     rows: Rows

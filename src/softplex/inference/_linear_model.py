@@ -97,7 +97,7 @@ class LinearModel:
 
     @property
     def contrast_precision(self) -> float:
-        """Prior precision of one contrast by itself: 1/C, or 1/(2 C) for a difference of two."""
+        """Prior precision of one contrast by itself, 1/C, or 1/(2 C) for a difference of two."""
         return self.penalty if self.has_one_column else 0.5 * self.penalty
 
 

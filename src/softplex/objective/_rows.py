@@ -49,7 +49,7 @@ class RowProblem:
 
     @property
     def first(self) -> int:
-        """The class of the first score column: 1 when two classes share one column."""
+        """The class of the first score column, 1 when two classes share one column."""
         return self.targets.n_classes - len(self.weight)
 
     def blocks(self) -> Iterator[RowBlock]:

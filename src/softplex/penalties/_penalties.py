@@ -44,7 +44,7 @@ class Penalty(ABC):
         Parameters
         ----------
         n_features : int
-            d.
+            The number d of features.
 
         Returns
         -------

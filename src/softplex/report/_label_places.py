@@ -48,7 +48,7 @@ class Label:
 
     @property
     def leader_x(self) -> float:
-        """Where the leader ends: the edge of the box that is nearest to the mark."""
+        """Where the leader ends, the edge of the box that is nearest to the mark."""
         return min(max(self.mark_x, self.box.left), self.box.right)
 
     @property

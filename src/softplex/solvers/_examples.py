@@ -39,7 +39,7 @@ class Examples:
     rows : array of int
         The rows that take part.
     n_classes : int
-        k.
+        The number k of classes.
     dtype, device
         Of the batches.
     """

@@ -61,7 +61,7 @@ class RidgeProblem:
 
     @property
     def goes_to_newton(self) -> bool:
-        """Whether Newton's method takes it: when asked to, or by the cost model."""
+        """Whether Newton's method takes it, when asked to, or by the cost model."""
         return self.solver == "newton" or (self.solver != "lbfgs" and _newton_pays(self))
 
     @property

@@ -27,11 +27,11 @@ class Schedule:
     Parameters
     ----------
     learning_rate : float > 0
-        eta.
+        The step size eta at its largest.
     kind : str
         A name in the table.
     warmup_steps : int >= 0, default 0
-        w.
+        The number w of steps of the warm-up.
     decay_every : int >= 1, default 10
         Epochs of one period of ``"step"``.
     decay_factor : float in (0, 1], default 0.1
