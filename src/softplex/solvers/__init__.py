@@ -8,7 +8,7 @@ from softplex.solvers._hinge_setup import HingeProblem
 from softplex.solvers._minibatch import Training, judged_rows, module_scores, train, train_once
 from softplex.solvers._neighbours import NeighbouringFits
 from softplex.solvers._penalised import solve_penalised
-from softplex.solvers._problem import RidgeProblem
+from softplex.solvers._problem import LinearProblem, RidgeProblem
 from softplex.solvers._result import Iteration, Solution
 from softplex.solvers._ridge import solve_ridge
 from softplex.solvers._schedule import SCHEDULES, Schedule
@@ -30,6 +30,7 @@ __all__ = [
     "Examples",
     "HingeProblem",
     "Iteration",
+    "LinearProblem",
     "MiniBatchProblem",
     "NeighbouringFits",
     "RidgeProblem",

@@ -35,7 +35,7 @@ def certified(
         view = prepared.working if compact else _centred_view(precise)
         better, primal, gap, floor = quick_gap(view, theta, tol * abs(value))
         if gap <= tol * abs(primal) or floor > tol * abs(primal):
-            return better, _judged(Certificate(primal, primal - gap, gap, status), tol)
+            return better, judged(Certificate(primal, primal - gap, gap, status), tol)
     return theta, certify(precise, theta, status, tol)
 
 
@@ -56,10 +56,11 @@ def certify(
         fit_intercept=objective.fit_intercept,
         penalty=penalty or PenaltyParts.of_quadratic(objective.quadratic),
     )
-    return _judged(Certificate(primal, primal - gap, gap, status), tol)
+    return judged(Certificate(primal, primal - gap, gap, status), tol)
 
 
-def _judged(certificate: Certificate, tol: float) -> Certificate:
+def judged(certificate: Certificate, tol: float) -> Certificate:
+    """Say whether the asked relative gap is reached, whatever the solver thought."""
     if certificate.relative_gap <= tol:
         return replace(certificate, status=Status.CONVERGED)
     if certificate.status is Status.CONVERGED:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from softplex.objective import Certificate, Status, certified_hinge_gap
+from softplex.solvers._certification import judged
 from softplex.solvers._hinge_newton import Outcome, Proximal, minimise
 from softplex.solvers._hinge_setup import HingeProblem, precise_features, working_data
 from softplex.solvers._hinge_state import Gap, HingeState, merge
@@ -241,10 +242,7 @@ class _Fit:
             state.dual,
             fit_intercept=problem.fit_intercept,
         )
-        certificate = Certificate(primal, primal - gap, gap, status)
-        if certificate.relative_gap <= self.tol:
-            return replace(certificate, status=Status.CONVERGED)
-        return certificate
+        return judged(Certificate(primal, primal - gap, gap, status), self.tol)
 
     def _centred(self, state: HingeState) -> tuple[Tensor, Tensor]:
         """Weight and bias for the shifted features, without the unit."""

@@ -23,51 +23,28 @@ from softplex.solvers._hinge_kernel import GramStore, KernelStore
 from softplex.solvers._hinge_rows import HingeRows
 from softplex.solvers._hinge_state import HingeData
 from softplex.solvers._hinge_system import Stores
-from softplex.streaming import DenseFeatures, Features, Targets, as_features
-
-# Multiplications in one product below which float64 costs nothing that anyone would notice.
-_SMALL = 3_000_000
-_ROWS_AT_ONCE = 512
+from softplex.solvers._problem import LinearProblem, shifted_and_scaled
+from softplex.streaming import DenseFeatures, Features
 
 
 @dataclass(frozen=True)
-class HingeProblem:
-    """Data, targets and settings of one fit.
+class HingeProblem(LinearProblem):
+    """A fit of a hinge with half the squared weights as its penalty.
 
     Parameters
     ----------
-    X : array or CSR matrix (n, d)
-        Features, float32 or float64.
-    targets : Targets
-        Class indices with the weights C w_i, on the device.
+    X, targets, fit_intercept, n_columns, dtype
+        As in :class:`LinearProblem`; the targets are class indices.
     loss : WestonWatkins or CrammerSinger
         The loss of one row.
-    fit_intercept : bool
-        Whether there is an intercept.
-    n_columns : int
-        Score columns: k, or 1 for two classes.
-    dtype : torch.dtype or None
-        Of the products; None begins in float32 where the data are large.
     """
 
-    X: Any
-    targets: Targets
     loss: WestonWatkins | CrammerSinger
-    fit_intercept: bool
-    n_columns: int
-    dtype: torch.dtype | None
-
-    @property
-    def device(self) -> torch.device:
-        """Where the products are formed."""
-        return self.targets.weight.device
 
     @property
     def first_dtype(self) -> torch.dtype:
         """The dtype to begin in."""
-        n, d = self.X.shape
-        small = n * d * self.n_columns <= _SMALL
-        return self.dtype or (torch.float64 if small else torch.float32)
+        return self.dtype or (torch.float64 if self.is_small else torch.float32)
 
 
 @dataclass(frozen=True)
@@ -98,8 +75,7 @@ class Units:
 
 def precise_features(problem: HingeProblem) -> tuple[Features, Units]:
     """Give the features in float64, shifted but not scaled, and the units."""
-    k = problem.targets.n_classes
-    features = as_features(problem.X, torch.float64, problem.device, k)
+    features = problem.features(torch.float64)
     units = Units.of(problem, features)
     if isinstance(features, DenseFeatures) and bool(units.shift.any()):
         features = features.centred(units.shift)
@@ -127,13 +103,7 @@ def _in_units(problem: HingeProblem, units: Units, dtype: torch.dtype) -> Any:
         name = "float32" if dtype == torch.float32 else "float64"
         return (problem.X.astype("float64") / units.length).astype(name)
     X = to_tensor(problem.X, device=problem.device)
-    scaled = torch.empty(X.shape, dtype=dtype, device=problem.device)
-    shifted = bool(units.shift.any())
-    for start in range(0, len(X), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        block = X[rows].to(torch.float64)
-        scaled[rows] = (block - units.shift if shifted else block) / units.length
-    return scaled
+    return shifted_and_scaled(X, units.shift, units.length, dtype)
 
 
 def _overflow(X: Any) -> str:

@@ -120,37 +120,36 @@ class _Curvature:
     ----------
     p : tensor (k, rows)
         Probabilities.
-    own : tensor (k, rows) or None
-        One at the class of a row; None for soft targets.
-    more : tensor (k, rows) or None
-        What a lost row has more than p_a p_b between its own class and another.
     weight : tensor (rows,)
         Row weights.
+    lost : two tensors (k, rows), optional
+        One at the class of a row, and what a lost row has more than p_a p_b between that class and
+        another. Soft targets have none.
     """
 
     p: Tensor
-    own: Tensor | None
-    more: Tensor | None
     weight: Tensor
+    lost: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def of(cls, scores: Tensor, targets: Targets, rows: slice) -> _Curvature:
         p, weight = torch.softmax(scores, 0), targets.weight[rows].to(scores.dtype)
         if targets.values.ndim == 2:
-            return cls(p, None, None, weight)
+            return cls(p, weight)
         y = targets.values[rows][None]
         lead = scores - scores.gather(0, y)
         far = lead.clamp_min(_LOST)
         secant = (p + p.gather(0, y)).square_() * torch.tanh(0.5 * far) / (2.0 * far)
         more = torch.where(lead > _LOST, secant - p * p.gather(0, y), 0.0).clamp_min_(0.0)
-        return cls(p, torch.zeros_like(p).scatter_(0, y, 1.0), more, weight)
+        return cls(p, weight, (torch.zeros_like(p).scatter_(0, y, 1.0), more))
 
     def between(self, a: Tensor | int, b: Tensor | int) -> Tensor:
         """That of pairs of classes, ``(rows,)`` or ``(pairs, rows)``."""
         curvature = self.p[a] * self.p[b]
-        if self.own is not None and self.more is not None:
-            curvature += self.own[a] * self.more[b]
-            curvature += self.own[b] * self.more[a]
+        if self.lost is not None:
+            own, more = self.lost
+            curvature += own[a] * more[b]
+            curvature += own[b] * more[a]
         return curvature.mul_(self.weight)
 
 

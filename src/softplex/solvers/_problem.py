@@ -17,13 +17,15 @@ from softplex.streaming import DenseFeatures, Features, Targets, as_features
 
 # Multiplications in one product below which float64 costs nothing that anyone would notice.
 _SMALL = 3_000_000
+# Rows that are converted at once.
+_ROWS_AT_ONCE = 4096
 # Parameters above which the Hessian is not formed unasked, and not at all.
 _NEWTON_SIZE, MAX_NEWTON_PARAMETERS = 1500, 16_000
 
 
 @dataclass(frozen=True)
-class RidgeProblem:
-    """Data, targets and settings of one fit.
+class LinearProblem:
+    """Data, targets and settings of one fit of a linear head.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ class RidgeProblem:
         Features, float32 or float64.
     targets : Targets
         With the weights C w_i, on the device.
-    loss : CrossEntropy
+    loss
         The loss of one row.
     fit_intercept : bool
         Whether there is an intercept.
@@ -39,18 +41,48 @@ class RidgeProblem:
         Score columns: k, or 1 for two classes.
     dtype : torch.dtype or None
         Of the products; None begins in float32 where the data are large.
+    """
+
+    X: Any
+    targets: Targets
+    loss: Any
+    fit_intercept: bool
+    n_columns: int
+    dtype: torch.dtype | None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the products are formed."""
+        return self.targets.weight.device
+
+    @property
+    def is_small(self) -> bool:
+        """Whether float64 costs nothing that anyone would notice."""
+        n, d = self.X.shape
+        return bool(n * d * self.n_columns <= _SMALL)
+
+    def features(self, dtype: torch.dtype) -> Features:
+        """Give the data as features of a dtype."""
+        return as_features(self.X, dtype, self.device, self.targets.n_classes)
+
+
+@dataclass(frozen=True)
+class RidgeProblem(LinearProblem):
+    """A fit of softmax with a quadratic penalty.
+
+    Parameters
+    ----------
+    X, targets, fit_intercept, n_columns, dtype
+        As in :class:`LinearProblem`.
+    loss : CrossEntropy
+        The loss of one row.
     quadratic : tensor (d,) in float64, optional
         The penalty weight of each feature; 1 for all by default.
     solver : str, default "auto"
         "newton", "lbfgs", or what the cost model finds.
     """
 
-    X: Any
-    targets: Targets
     loss: CrossEntropy
-    fit_intercept: bool
-    n_columns: int
-    dtype: torch.dtype | None
     quadratic: Tensor | None = None
     solver: str = "auto"
 
@@ -63,15 +95,6 @@ class RidgeProblem:
     def goes_to_newton(self) -> bool:
         """Whether Newton's method takes it, when asked to, or by the cost model."""
         return self.solver == "newton" or (self.solver != "lbfgs" and _newton_pays(self))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the products are formed."""
-        return self.targets.weight.device
-
-    def features(self, dtype: torch.dtype) -> Features:
-        """Give the data as features of a dtype."""
-        return as_features(self.X, dtype, self.device, self.targets.n_classes)
 
 
 @dataclass(frozen=True)
@@ -138,8 +161,7 @@ def precise_objective(problem: RidgeProblem) -> RidgeObjective:
 
 def working_objective(problem: RidgeProblem, precise: RidgeObjective) -> RidgeObjective:
     """The objective in the dtype of the products; dense data centred and scaled once."""
-    n, d = problem.X.shape
-    small = n * d * problem.n_columns <= _SMALL or problem.goes_to_newton
+    small = problem.is_small or problem.goes_to_newton
     dtype = torch.float64 if problem.goes_to_newton else problem.dtype
     dtype = dtype or (torch.float64 if small else torch.float32)
     sparse_input = sparse.issparse(problem.X)
@@ -155,11 +177,19 @@ def working_objective(problem: RidgeProblem, precise: RidgeObjective) -> RidgeOb
         return replace(precise, features=DenseFeatures(X, dtype))
     if dtype == torch.float64 and is_compact(X, problem.targets.n_classes):
         return CompactObjective.of(precise, X)
-    scaled = torch.empty(n, d, dtype=dtype, device=problem.device)
-    for start in range(0, n, 4096):
-        rows = slice(start, start + 4096)
-        scaled[rows] = (X[rows].to(torch.float64) - shift) / scale
+    scaled = shifted_and_scaled(X, shift, scale, dtype)
     return replace(precise, features=DenseFeatures(scaled, dtype), transformed=True)
+
+
+def shifted_and_scaled(
+    X: Tensor, shift: Tensor, scale: Tensor | float, dtype: torch.dtype
+) -> Tensor:
+    """Give ``(X - shift) / scale``, computed in float64 a few rows at a time."""
+    out = torch.empty(X.shape, dtype=dtype, device=X.device)
+    for start in range(0, len(X), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        out[rows] = (X[rows].to(torch.float64) - shift) / scale
+    return out
 
 
 def _newton_pays(problem: RidgeProblem) -> bool:

@@ -74,7 +74,7 @@ def test_the_way_does_not_change_the_optimum(way: str, monkeypatch: pytest.Monke
 def test_float32_products_go_over_to_float64_where_the_gap_needs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("softplex.solvers._hinge_setup._SMALL", 0)
+    monkeypatch.setattr("softplex.solvers._problem._SMALL", 0)
     kinds = []
     original = _hinge.working_data
 
